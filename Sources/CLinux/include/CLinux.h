@@ -1,0 +1,24 @@
+// Linux calls that the Glibc module does not export to Swift, and constants that it cannot import.
+#pragma once
+#include <stdint.h>
+#include <sys/types.h>
+
+/// eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); -1 and errno on failure.
+int tg_eventfd(void);
+/// accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC).
+int tg_accept(int fd);
+/// Names the calling thread (15 bytes are kept).
+void tg_thread_name(const char *name);
+/// Pins the calling thread to one CPU; 0 or an errno.
+int tg_thread_pin(int cpu);
+/// Kernel id of the calling thread.
+int tg_gettid(void);
+/// CPU time of the calling thread, ns.
+int64_t tg_thread_cpu_nanos(void);
+/// Anonymous zeroed memory, not backed until touched; NULL and errno on failure.
+void *tg_map(size_t bytes);
+void tg_unmap(void *memory, size_t bytes);
+/// fallocate(fd, 0, 0, bytes); 0 or an errno.
+int tg_preallocate(int fd, int64_t bytes);
+/// accept4 on a Unix socket: uid of the peer, or -1.
+int tg_peer_uid(int fd);
