@@ -10,8 +10,9 @@ package enum SHA1 {
     var padded = message
     padded.append(0x80)
     while padded.count % blockBytes != blockBytes - 8 { padded.append(0) }
-    for shift in stride(from: 56, through: 0, by: -8) {
-      padded.append(UInt8(truncatingIfNeeded: UInt64(message.count) &* 8 &>> UInt64(shift)))
+    let bitCount = UInt64(message.count) * 8
+    for shift in [56, 48, 40, 32, 24, 16, 8, 0] as [UInt64] {
+      padded.append(UInt8(truncatingIfNeeded: bitCount &>> shift))
     }
     var state: [UInt32] = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0]
     for start in stride(from: 0, to: padded.count, by: blockBytes) {
