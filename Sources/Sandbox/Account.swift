@@ -64,11 +64,29 @@ public struct Account: Sendable, Equatable {
     }
   }
 
-  /// Index of the first order placed at `time` or later.
-  func firstOrder(since time: Int64) -> Int { Self.lowerBound(orders, time) { $0.placedAt } }
+  /// What must hold after every event: all margin belongs to something, and no money is made but by trading.
+  public var isBalanced: Bool {
+    let reserved = pendingOrders.reduce(Int64(0)) { $0 + (order($1)?.margin ?? 0) }
+    let held = positions.reduce(reserved) { $0 + $1.margin }
+    let invested = holdings.reduce(Int128(0)) { $0 + Int128($1.cost) }
+    return funds.used == held
+      && Int128(funds.available) + Int128(funds.used) + invested
+        == Int128(funds.totalCapital) + Int128(funds.realized) - Int128(funds.charges)
+  }
 
-  /// Index of the first trade made at `time` or later.
-  func firstTrade(since time: Int64) -> Int { Self.lowerBound(trades, time) { $0.time } }
+  /// Forgets what a finished session leaves behind.
+  mutating func prune(before time: Int64) {
+    orders.removeAll { !$0.status.isPending && $0.placedAt < time }
+    trades.removeAll { $0.time < time }
+  }
+
+  /// Stores the last known prices of what is held, for the time after a restart and before the first tick.
+  mutating func noteLastPrices(_ price: (InstrumentKey) -> Int64?) {
+    for index in positions.indices where positions[index].quantity != 0 {
+      positions[index].ltp = price(positions[index].key.instrument) ?? positions[index].ltp
+    }
+    for index in holdings.indices { holdings[index].ltp = price(holdings[index].key) ?? holdings[index].ltp }
+  }
 
   /// First index whose value is not below `value`; the elements ascend by it.
   private static func lowerBound<Element, Value: Comparable>(

@@ -11,8 +11,10 @@ public struct Engine: ~Copyable {
   let calendar: SessionCalendar
   /// Everything durable.
   public internal(set) var ledger: Ledger
+  var books: InstrumentBooks
 
-  /// Goes on from `ledger`: empty, or rebuilt from the journal. Ask `wants()` afterwards.
+  /// Goes on from `ledger`: empty, or rebuilt from the journal. Ask `wants()` afterwards. Orders and positions in
+  /// instruments that the registry no longer has are kept, but see no tick.
   public init(
     registry: InstrumentRegistry, calendar: SessionCalendar, rules: Rules = Rules(), ledger: Ledger = Ledger()
   ) {
@@ -20,71 +22,51 @@ public struct Engine: ~Copyable {
     self.calendar = calendar
     self.rules = rules
     self.ledger = ledger
+    books = InstrumentBooks(instrumentCount: registry.count)
+    restoreBooks()
   }
 
   /// Instruments that are needed now, once each.
-  public func wants() -> [Want] { [] }
+  public func wants() -> [Want] { books.needed().map { Want($0, rules.wantedMode, delta: 1) } }
 
   /// Prices of a feed are current from `usableSince` on (nanoseconds, compared with the tick's received time); nil
   /// while the feed is down or stale. No order fills on anything older. Feeds are unusable until said otherwise.
-  public mutating func feedChanged(feed: UInt8, usableSince: Int64?) {}
+  public mutating func feedChanged(feed: UInt8, usableSince: Int64?) {
+    books.setUsable(feed: feed, since: usableSince)
+  }
 
   /// Hot path. The instrument's quote becomes this tick, and resting orders that it reaches fill. Besides live ticks,
   /// the caller may hand in the last known tick of an instrument that it has just begun to watch.
-  public mutating func onTick(_ tick: UnsafePointer<Tick>, into effects: inout Effects) {}
+  public mutating func onTick(_ tick: UnsafePointer<Tick>, into effects: inout Effects) {
+    guard books.take(tick, priceMax: rules.limits.priceMax) else { return }
+    match(tick.pointee.instrument, time: tick.pointee.receivedTime, into: &effects)
+  }
 
   /// Whether a retry of an order that waits for this instrument will find a price.
-  public func hasQuote(_ instrument: UInt32) -> Bool { false }
+  public func hasQuote(_ instrument: UInt32) -> Bool { books.freshQuote(instrument) != nil }
 
-  /// Accepts, fills or refuses an order, or asks for a price first.
-  public mutating func place(_ order: PlaceOrder, user: String, now: Int64, into effects: inout Effects) -> Reply {
-    .refused(Refusal("not built"))
+  /// Forgets finished orders and trades of earlier sessions, notes the last prices of positions and holdings, and
+  /// returns the state to write as a snapshot. To be ordered with the records: it contains all of those before it and
+  /// none after.
+  public mutating func checkpoint(now: Int64) -> Ledger {
+    let start = rules.sessionStart(at: now)
+    for index in ledger.accounts.indices {
+      ledger.accounts[index].prune(before: start)
+      ledger.accounts[index].noteLastPrices { key in
+        registry.id(key).flatMap { books.lastQuote($0)?.ltp }
+      }
+    }
+    return ledger
   }
 
-  /// Places a waiting order again. Answers `needsQuote` once more when there is still no price: the wait goes on.
-  public mutating func retry(_ wait: QuoteWait, now: Int64, into effects: inout Effects) -> Reply {
-    .refused(Refusal("not built"))
+  /// Applies a record to the ledger, keeps books and wants in step with it, and hands it on. The only way in which the
+  /// engine changes anything durable.
+  mutating func commit(_ record: Record, into effects: inout Effects) {
+    updateBooks(with: record, into: &effects)
+    let isApplied = ledger.apply(record)
+    precondition(isApplied, "a record of an unknown account must carry its funds")
+    assert(ledger.account(record.user)?.isBalanced ?? false, "the ledger lost or made money")
+    effects.records.append(record)
+    if let order = record.order { effects.updates.append(OrderEvent(user: record.user, order: order)) }
   }
-
-  /// Ends a wait whose price did not come in time. A LIMIT order rests; a MARKET order rests when an open position
-  /// knows a price to reserve margin with, and is refused otherwise.
-  public mutating func placeWithoutQuote(_ wait: QuoteWait, now: Int64, into effects: inout Effects) -> Reply {
-    .refused(Refusal("not built"))
-  }
-
-  /// Cancels an order that can still fill and releases its margin.
-  public mutating func cancel(orderID: String, user: String, now: Int64, into effects: inout Effects) -> Reply {
-    .refused(Refusal("not built"))
-  }
-
-  /// Orders of the session that `now` is in.
-  public func orderbook(user: String, now: Int64) -> Orderbook { Orderbook(orders: [], statistics: .init()) }
-
-  /// Any order of the account that is still known; nil otherwise.
-  public func order(_ orderID: String, user: String) -> OrderRow? { nil }
-
-  /// Trades of the session, newest first.
-  public func tradebook(user: String, now: Int64) -> [TradeRow] { [] }
-
-  public func positionbook(user: String, now: Int64) -> Positionbook {
-    Positionbook(positions: [], totalUnrealizedPnl: 0, totalTodayRealizedPnl: 0, totalPnl: 0)
-  }
-
-  /// Signed open quantity; 0 when there is no such position.
-  public func openQuantity(user: String, instrument: InstrumentKey, product: Product) -> Int64 { 0 }
-
-  public func holdings(user: String) -> Holdings {
-    Holdings(holdings: [], totalValue: 0, totalInvestment: 0, totalPnl: 0, totalPnlPercent: 0)
-  }
-
-  /// Funds of the account; those of a new account when the user has none yet.
-  public func funds(user: String, now: Int64) -> FundsRow {
-    FundsRow(
-      availableCash: 0, collateral: 0, m2mUnrealized: 0, m2mRealized: 0, utilisedDebits: 0, totalRealizedPnl: 0,
-      totalPnl: 0, lastReset: now, resetCount: 0)
-  }
-
-  /// Forgets finished orders and trades of earlier sessions, notes the last prices of positions, and returns the state
-  /// to write as a snapshot. To be ordered with the records: it contains all of those before it and none after.
-  public mutating func checkpoint(now: Int64) -> Ledger { ledger }
 }

@@ -17,6 +17,21 @@ public struct Ledger: Sendable, Equatable {
 
   func index(of user: String) -> Int? { indexByUser[user] }
 
+  // Single values, read in place: a copy of an account that is alive while a record is applied would make the ledger
+  // copy all of that account's orders.
+
+  func funds(of user: String) -> Funds? { indexByUser[user].map { accounts[$0].funds } }
+
+  func order(_ id: OrderID, of user: String) -> Order? { indexByUser[user].flatMap { accounts[$0].order(id) } }
+
+  func position(_ key: PositionKey, of user: String) -> Position? {
+    indexByUser[user].flatMap { accounts[$0].position(key) }
+  }
+
+  func holding(_ key: InstrumentKey, of user: String) -> Holding? {
+    indexByUser[user].flatMap { accounts[$0].holding(key) }
+  }
+
   /// Makes the state what the record says. A record of an unknown user opens the account and must carry its funds.
   @discardableResult
   public mutating func apply(_ record: Record) -> Bool {

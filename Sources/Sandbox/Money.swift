@@ -43,6 +43,9 @@ public enum Money {
     return Int64(clamping: quantity >= 0 ? value - Int128(cost) : Int128(cost) - value)
   }
 
+  /// For totals of reports: stops at the end of the range instead of trapping.
+  static func sum(_ a: Int64, _ b: Int64) -> Int64 { Int64(clamping: Int128(a) + Int128(b)) }
+
   /// As reported: to the paisa.
   static func reported(_ amount: Int64) -> Int64 {
     Int64(clamping: divide(Int128(amount), by: Int128(paisa)) * Int128(paisa))
