@@ -28,7 +28,7 @@ var targets: [Target] = [
   // C: only what Swift cannot say.
   .target(name: "CLinux"),
   .systemLibrary(name: "CUring", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
-  .systemLibrary(name: "CZMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+  .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
 
   // The core, in the order of who may import whom.
   .target(name: "Market", swiftSettings: hot),
