@@ -26,10 +26,14 @@ extension KiteDecoder {
     }
   }
 
-  private static let quoteBits =
+  // Computed, not stored: these become constants in the code instead of lazily made globals.
+  @inline(__always) private static var quoteBits: UInt32 {
     Presence([.ltp, .ohlc, .volume, .lastTradeQuantity, .averagePrice, .totals]).rawValue
-  private static let fullBits = quoteBits | Presence([.openInterest, .openInterestRange, .depth]).rawValue
-  private static let nanosPerSecond: Int64 = 1_000_000_000
+  }
+  @inline(__always) private static var fullBits: UInt32 {
+    quoteBits | Presence([.openInterest, .openInterestRange, .depth]).rawValue
+  }
+  @inline(__always) private static var nanosPerSecond: Int64 { 1_000_000_000 }
 
   /// Bytes 8..<44 of a tradable packet.
   @inline(__always)
