@@ -1,6 +1,6 @@
 // How the connection handles a ping that may be truncated. The rule, and why it cannot harm a correct peer, stands at
 // `TruncatedPing`.
-// Same owner as the connection. Copies the four bytes of a ping while the peer's kind is unknown, so only near its start.
+// Same owner as the connection. Copies the four bytes of a ping only while the kind of peer is unknown.
 
 extension WebSocketConnection {
   /// Collects the bytes after the header of a ping that announces four: steps 1 and 3 of the rule at `TruncatedPing`.

@@ -73,6 +73,17 @@ import WebSocket
     }
   }
 
+  @Test func `a client expected to truncate is believed when its ping is complete`() {
+    let genuine = clientFrame(first: 0x89, [1, 2, 3, 4], maskKey: key)
+    expectSameWhenSplit(
+      options(expecting: true), genuine + clientFrame(first: 0x81, message), [.ping([1, 2, 3, 4]), .text(message)])
+    // No text frame can start inside a message, so bytes that look like one are the payload.
+    let inside = [0x89, 0x84] + key + [0x81, 0x84, 9, 9]
+    let bytes = clientFrame(first: 0x02, [7]) + inside + clientFrame(first: 0x80, [8])
+    let payload = inside.suffix(4).enumerated().map { $1 ^ key[$0] }
+    expectSameWhenSplit(options(expecting: true), bytes, [.ping(payload), .binary([7, 8])])
+  }
+
   @Test func `after one genuine ping the tolerance is off`() {
     let genuine = clientFrame(first: 0x89, [1, 2, 3, 4], maskKey: key)
     let heard = events(options(), [genuine + truncated + clientFrame(first: 0x81, message, maskKey: key)])
