@@ -40,7 +40,7 @@ var targets: [Target] = [
   .target(name: "Normalize", dependencies: ["Market"], swiftSettings: hot),
   .target(
     name: "Feeds",
-    dependencies: ["Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", logging],
+    dependencies: ["CLinux", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", logging],
     swiftSettings: hot),
   .target(
     name: "Fanout",
@@ -59,7 +59,7 @@ let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("ReactorTests", ["Reactor", "TickRing", "CLinux"]),
   ("WebSocketTests", ["WebSocket"]),
   ("NormalizeTests", ["Normalize", "Market"]),
-  ("FeedsTests", ["Feeds", "Simulator", "Normalize", "TickRing", "Market", "Reactor"]),
+  ("FeedsTests", ["Feeds", "JSONText", "Simulator", "Normalize", "TickRing", "Market", "Reactor"]),
   ("FanoutTests", ["Fanout", "Market", "TickRing", "Reactor", "WebSocket", "JSONText", "CZMQ"]),
   ("SandboxTests", ["Sandbox", "Market"]),
   ("SimulatorTests", ["Simulator", "Normalize", "Market", "Reactor", "WebSocket", "JSONText"]),
