@@ -74,7 +74,6 @@ if !coreOnly {
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
-    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ]
   targets += [
     .target(
@@ -97,14 +96,16 @@ if !coreOnly {
         .product(name: "TOMLKit", package: "TOMLKit"),
       ],
       swiftSettings: strict),
+    .target(name: "CMallocCount", path: "Sources/Bench/CMallocCount"),
     .executableTarget(
       name: "tickgate-bench",
       dependencies: [
-        "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Fanout", "CLinux",
+        "CLinux", "CMallocCount", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Fanout",
+        "Simulator", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       path: "Sources/Bench",
+      exclude: ["CMallocCount"],
       swiftSettings: hot),
     .testTarget(
       name: "OrderGatewayTests", dependencies: ["OrderGateway", "Sandbox", "Market", "TickRing"],
