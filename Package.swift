@@ -34,7 +34,7 @@ var targets: [Target] = [
   .target(name: "Market", swiftSettings: hot),
   .target(name: "JSONText", swiftSettings: hot),
   .target(name: "TickRing", dependencies: ["CLinux", "Market"], swiftSettings: hot),
-  .target(name: "Reactor", dependencies: ["CLinux", "CUring", "TickRing", logging], swiftSettings: hot),
+  .target(name: "Reactor", dependencies: ["CLinux", "CUring", "Market", "TickRing", logging], swiftSettings: hot),
   .target(name: "WebSocket", swiftSettings: hot),
   .target(name: "Normalize", dependencies: ["Market"], swiftSettings: hot),
   .target(
