@@ -1,13 +1,13 @@
 // Kite ticker packets out of price states, into raw memory of the caller. Pure, allocates nothing.
 
 /// What a client gets of an instrument. The raw value is kept in tables; 0 stands for nothing there.
-enum KiteMode: UInt8 {
+public enum KiteMode: UInt8, Sendable, CaseIterable {
   case ltp = 1
   case quote = 2
   case full = 3
 
   /// As in the client's messages.
-  init?(name: String) {
+  public init?(name: String) {
     switch name {
     case "ltp": self = .ltp
     case "quote": self = .quote
@@ -17,12 +17,13 @@ enum KiteMode: UInt8 {
   }
 }
 
-enum KiteEncoder {
+/// Writes packets.
+public enum KiteEncoder {
   /// Largest packet with its length in front.
-  static let packetBytesMax = 2 + 184
+  public static let packetBytesMax = 2 + 184
 
   /// Bytes of a packet without its length.
-  @inline(__always) static func packetBytes(_ mode: KiteMode, isIndex: Bool) -> Int {
+  @inline(__always) public static func packetBytes(_ mode: KiteMode, isIndex: Bool) -> Int {
     switch mode {
     case .ltp: 8
     case .quote: isIndex ? 28 : 44
@@ -31,7 +32,7 @@ enum KiteEncoder {
   }
 
   /// Writes length and packet; answers how many bytes these are.
-  static func write(
+  public static func write(
     _ state: UnsafePointer<PriceState>, _ mode: KiteMode, to destination: UnsafeMutableRawPointer
   ) -> Int {
     let length = packetBytes(mode, isIndex: state.pointee.isIndex)

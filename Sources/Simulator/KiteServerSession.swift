@@ -47,7 +47,7 @@ public struct KiteServerSession {
   }
 
   /// Mode of an instrument in this connection.
-  @inline(__always) func mode(of index: Int) -> KiteMode? { KiteMode(rawValue: modes[index]) }
+  @inline(__always) public func mode(of index: Int) -> KiteMode? { KiteMode(rawValue: modes[index]) }
 
   /// Everything that is subscribed.
   public var subscribed: [UInt32] { modes.indices.filter { modes[$0] != 0 }.map { UInt32($0) } }

@@ -4,18 +4,19 @@
 
 import Market
 
-struct PriceProcess: ~Copyable {
+/// The day of every instrument of a universe.
+public struct PriceProcess: ~Copyable {
   /// Ticks that a previous close has at least, so that a book of five levels fits below every price.
   static let closeTicksMin: Int64 = 20
   /// Lowest price in ticks: three of spread and five levels stay above zero.
   private static let floorTicks: Int64 = 9
   private static let bookLevels = 5
 
-  let count: Int
+  public let count: Int
   let states: UnsafeMutablePointer<PriceState>
 
   /// Opens the day: every instrument has traded once.
-  init(universe: Universe, seed: UInt64, nowSeconds: UInt32) {
+  public init(universe: Universe, seed: UInt64, nowSeconds: UInt32) {
     count = universe.count
     states = .allocate(capacity: count)
     var seeds = SeededGenerator(seed: seed)
@@ -60,8 +61,14 @@ struct PriceProcess: ~Copyable {
     return state
   }
 
+  /// State of an instrument; changes with its steps and lives as long as the process.
+  public subscript(index: Int) -> UnsafePointer<PriceState> {
+    precondition(index >= 0 && index < count)
+    return UnsafePointer(states + index)
+  }
+
   /// One trade and a new book.
-  @inline(__always) mutating func step(_ index: Int, nowSeconds: UInt32) {
+  @inline(__always) public mutating func step(_ index: Int, nowSeconds: UInt32) {
     assert(index >= 0 && index < count)
     Self.step(&states[index], nowSeconds: nowSeconds)
   }

@@ -2,22 +2,24 @@
 // A value without a clock.
 
 /// Paces a number of events a second.
-struct TickPacer {
-  static let rateMax = 1_000_000
+public struct TickPacer: Sendable {
+  public static let rateMax = 1_000_000
   /// What is missed by more than this is dropped, not caught up: a stopped process must not answer with a flood.
-  static let catchUpNanosMax: Int64 = 500_000_000
+  public static let catchUpNanosMax: Int64 = 500_000_000
   private static let second: Int64 = 1_000_000_000
 
   /// Events a second; 0 pauses.
-  private(set) var rate = 0
+  public private(set) var rate = 0
   /// Events that were dropped.
-  private(set) var droppedCount: UInt64 = 0
+  public private(set) var droppedCount: UInt64 = 0
   /// Events are at anchor + k / rate for k = 1, 2, …
   private var anchorNanos: Int64 = 0
   private var taken: Int64 = 0
 
+  public init() {}
+
   /// A new rate counts from now.
-  mutating func setRate(_ rate: Int, nowNanos: Int64) {
+  public mutating func setRate(_ rate: Int, nowNanos: Int64) {
     precondition((0...Self.rateMax).contains(rate))
     guard rate != self.rate else { return }
     self.rate = rate
@@ -26,7 +28,7 @@ struct TickPacer {
   }
 
   /// Events that became due since the last call.
-  mutating func take(nowNanos: Int64) -> Int {
+  public mutating func take(nowNanos: Int64) -> Int {
     guard rate > 0, nowNanos > anchorNanos else { return 0 }
     // Whole seconds move into the anchor, so that the product below cannot overflow.
     let seconds = (nowNanos - anchorNanos) / Self.second
@@ -40,7 +42,7 @@ struct TickPacer {
   }
 
   /// When the next event is due; `.max` while paused.
-  var deadlineNanos: Int64 {
+  public var deadlineNanos: Int64 {
     guard rate > 0 else { return .max }
     return anchorNanos + ((taken + 1) * Self.second + Int64(rate) - 1) / Int64(rate)
   }

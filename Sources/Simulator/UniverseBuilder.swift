@@ -57,7 +57,9 @@ struct UniverseBuilder {
           shareNumber += 1
           let digits = String(shareNumber)
           let symbol = "SIM" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
-          let paise = Int64(50_00 + generator.below(2_950_00))
+          // Not from the seed: the tick size hangs on the level.
+          var level = SeededGenerator(seed: UInt64(shareNumber))
+          let paise = Int64(50_00 + level.below(2_950_00))
           addShare(.init(symbol, "SIMULATED COMPANY \(shareNumber)", paise), .nse)
         }
       }
