@@ -47,7 +47,8 @@ var targets: [Target] = [
     swiftSettings: hot),
   .target(name: "Sandbox", dependencies: ["Market"], swiftSettings: hot),
   .target(
-    name: "Simulator", dependencies: ["Market", "JSONText", "Reactor", "WebSocket", logging], swiftSettings: hot),
+    name: "Simulator", dependencies: ["Market", "JSONText", "TickRing", "Reactor", "WebSocket", logging],
+    swiftSettings: hot),
 ]
 
 let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
