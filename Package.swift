@@ -33,6 +33,7 @@ var targets: [Target] = [
   // The core, in the order of who may import whom.
   .target(name: "Market", swiftSettings: hot),
   .target(name: "JSONText", swiftSettings: hot),
+  .target(name: "Settings", swiftSettings: strict),
   .target(name: "TickRing", dependencies: ["CLinux", "Market"], swiftSettings: hot),
   .target(name: "Reactor", dependencies: ["CLinux", "CUring", "Market", "TickRing", logging], swiftSettings: hot),
   .target(name: "WebSocket", swiftSettings: hot),
@@ -54,6 +55,7 @@ var targets: [Target] = [
 let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("MarketTests", ["Market"]),
   ("JSONTextTests", ["JSONText"]),
+  ("SettingsTests", ["Settings"]),
   ("TickRingTests", ["TickRing", "Market", "CLinux"]),
   ("ReactorTests", ["Reactor", "TickRing", "CLinux"]),
   ("WebSocketTests", ["WebSocket"]),
@@ -91,7 +93,7 @@ if !coreOnly {
       name: "tickgate",
       dependencies: [
         "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Feeds", "Fanout", "Sandbox",
-        "OrderGateway", "Simulator", logging,
+        "OrderGateway", "Simulator", "Settings", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "TOMLKit", package: "TOMLKit"),
