@@ -191,7 +191,8 @@ final class LoadClients: LoopHandler {
 
   private func subscription(_ symbols: [InstrumentKey]) -> String {
     let entries = symbols.map { #"{"symbol":"\#($0.symbol)","exchange":"\#($0.exchange.code)"}"# }
-    return #"{"action":"subscribe","seq":true,"mode":\#(plan.mode.rawValue),"symbols":[\#(entries.joined(separator: ","))]}"#
+    return
+      #"{"action":"subscribe","seq":true,"mode":\#(plan.mode.rawValue),"symbols":[\#(entries.joined(separator: ","))]}"#
   }
 
   private static let seqKey = Array(#""seq":"#.utf8)
@@ -229,7 +230,9 @@ final class LoadClients: LoopHandler {
     let key = UInt32.random(in: .min ... .max)
     let count = frame.withUnsafeMutableBytes { out in
       let header = FrameWriter.writeHeader(.text, payloadCount: payload.count, maskKey: key, to: out.baseAddress!)
-      payload.withUnsafeBytes { (out.baseAddress! + header).copyMemory(from: $0.baseAddress!, byteCount: payload.count) }
+      payload.withUnsafeBytes {
+        (out.baseAddress! + header).copyMemory(from: $0.baseAddress!, byteCount: payload.count)
+      }
       Masking.apply(key, to: out.baseAddress! + header, count: payload.count)
       return header + payload.count
     }

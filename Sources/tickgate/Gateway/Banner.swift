@@ -30,7 +30,8 @@ struct Banner {
     }
     if let firstSymbol {
       let key = newKey ?? "YOUR_KEY"
-      lines.append("  try        TICKGATE_KEY=\(key) .build/release/tickgate sub \(firstSymbol) --port \(webSocketPort)")
+      lines.append(
+        "  try        TICKGATE_KEY=\(key) .build/release/tickgate sub \(firstSymbol) --port \(webSocketPort)")
     }
     return lines.joined(separator: "\n")
   }

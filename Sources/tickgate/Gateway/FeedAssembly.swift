@@ -66,7 +66,8 @@ struct FeedAssembly {
     let path = settings.string(.zerodhaInstruments)
     guard !path.isEmpty else {
       throw Failure(
-        description: "feeds.zerodha.instruments is not set: download https://api.kite.trade/instruments and name the file")
+        description:
+          "feeds.zerodha.instruments is not set: download https://api.kite.trade/instruments and name the file")
     }
     do {
       let master = try KiteInstruments.parse(try FileSystem.read(path), today: today)
