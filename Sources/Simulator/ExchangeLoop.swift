@@ -39,12 +39,14 @@ final class ExchangeLoop: LoopHandler {
   var isRateStale = false
   var generator: SeededGenerator
   var nextPulseNanos: Int64 = 0
-  var nowNanos: Int64 = 0
+  /// Monotonic time of the turn: completions of a turn come before it is told, and see the time of the turn before.
+  var nowNanos: Int64
 
   init(
     configuration: ExchangeConfiguration, universe: Universe, sockets: Sockets, mailbox: Mailbox<Command>,
-    counters: ExchangeCounters, clock: any WallClock, log: Logger
+    counters: ExchangeCounters, clock: any WallClock, log: Logger, nowNanos: Int64
   ) {
+    self.nowNanos = nowNanos
     self.configuration = configuration
     self.sockets = sockets
     self.mailbox = mailbox

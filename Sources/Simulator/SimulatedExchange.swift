@@ -47,7 +47,7 @@ public final class SimulatedExchange: Sendable {
         let sockets = Sockets(limits: limits)
         let handler = ExchangeLoop(
           configuration: configuration, universe: universe, sockets: sockets, mailbox: mailbox, counters: counters,
-          clock: clock, log: log)
+          clock: clock, log: log, nowNanos: SystemClock.monotonicNanos())
         let loop = EventLoop(handler: handler, sockets: sockets, backend: backend, waker: waker, log: log)
         loop.add(listener)
         gate.open(.success(true))
