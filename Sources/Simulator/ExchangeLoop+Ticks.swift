@@ -6,8 +6,9 @@ import Reactor
 import Synchronization
 
 extension ExchangeLoop {
-  /// Ticks that are due within this time share a turn, and so a frame.
-  private static let turnNanosMin: Int64 = 1_000_000
+  /// Ticks that are due within this time share a frame. Without it the completion of every send would start another
+  /// small frame.
+  private static let frameNanosMin: Int64 = 200_000
   /// Of the real ticker.
   static let pulseNanos: Int64 = 250_000_000
   private static let ticksPerInstrumentDefault = 2
@@ -15,7 +16,7 @@ extension ExchangeLoop {
   func deadlineNanos() -> Int64 {
     guard pacer.rate > 0 else { return .max }
     if configuration.pacing == .pulse { return nextPulseNanos }
-    return max(pacer.deadlineNanos, nowNanos + Self.turnNanosMin)
+    return max(pacer.deadlineNanos, nextFrameNanos)
   }
 
   /// The rate follows the subscriptions; nothing ticks while nobody is subscribed to anything.
@@ -33,8 +34,10 @@ extension ExchangeLoop {
     let droppedBefore = pacer.droppedCount
     switch configuration.pacing {
     case .smooth:
+      guard nowNanos >= nextFrameNanos else { return }
       let due = pacer.take(nowNanos: nowNanos)
       guard due > 0 else { return }
+      nextFrameNanos = nowNanos + Self.frameNanosMin
       emitSmooth(due)
     case .pulse:
       guard nowNanos >= nextPulseNanos else { return }

@@ -39,6 +39,7 @@ final class ExchangeLoop: LoopHandler {
   var isRateStale = false
   var generator: SeededGenerator
   var nextPulseNanos: Int64 = 0
+  var nextFrameNanos: Int64 = 0
   /// Monotonic time of the turn: completions of a turn come before it is told, and see the time of the turn before.
   var nowNanos: Int64
 
