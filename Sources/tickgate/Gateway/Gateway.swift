@@ -30,7 +30,7 @@ struct Gateway {
     self.log = log
   }
 
-  /// Starts everything, prints the banner, and returns when a signal has stopped it.
+  /// Starts everything; the banner comes when the last part accepts requests. Returns when a signal has stopped it.
   func run() async throws {
     let directory = settings.string(.stateDirectory)
     try FileSystem.makeDirectory(directory)
@@ -79,19 +79,16 @@ struct Gateway {
     do {
       let webSocketPort = try fanout.start()
       add("fanout") { fanout.stop() }
-      let targets = BusIngestTargets(
-        feed: UInt8(assembly.definitions.count), ticks: ingest, sequencerWaker: feeds.waker, orderSinks: [fanout],
-        cacheInvalidation: feeds)
+      let targets =
+        takesTicks
+        ? BusIngestTargets(
+          feed: UInt8(assembly.definitions.count), ticks: ingest, sequencerWaker: feeds.waker, orderSinks: [fanout],
+          cacheInvalidation: feeds) : nil
       let bus = BusService(
         configuration: busConfiguration, registry: assembly.registry, ring: ring, lastValues: lastValues,
-        wanted: feeds, board: board, ingest: targets, log: log)
+        wanted: feeds, board: board, ingest: targets, clock: clock, log: log)
       try bus.start()
       add("bus") { bus.stop() }
-      let orders = try OrderGatewayService(
-        configuration: orderConfiguration, registry: assembly.registry, ring: ring, lastValues: lastValues,
-        board: board, wanted: feeds, calendar: assembly.calendar, clock: clock, keys: keys, sinks: [fanout, bus],
-        log: log)
-      let httpPort = try orders.start()
       let admin = try AdminServer(directory: settings.string(.stateDirectory)) { request in
         KeyCommands(store: keys).answer(request)
       }
@@ -99,9 +96,17 @@ struct Gateway {
       add("administration") { admin.stop() }
       try feeds.start()
       add("feeds") { feeds.stop() }
-      if takesTicks { board.set(.live, of: assembly.definitions.count, now: clock.nowNanos()) }
-      started.append(orders)
-      announce(assembly, webSocketPort: webSocketPort, httpPort: httpPort, newKey: newKey)
+      let surroundings = OrderGatewaySurroundings(
+        registry: assembly.registry, ring: ring, lastValues: lastValues, board: board, wanted: feeds,
+        calendar: assembly.calendar, clock: clock, keys: keys, sinks: [fanout, bus], log: log)
+      let banner = makeBanner(assembly, webSocketPort: webSocketPort, newKey: newKey)
+      started.append(
+        try OrderGatewayService(
+          configuration: orderConfiguration(broker: board.names[0]), surroundings: surroundings
+        ) { port in
+          print(banner.text(httpPort: port))
+          fflush(nil)
+        })
     } catch {
       for case let service as StartedService in started.reversed() { service.stop() }
       throw error
@@ -109,14 +114,12 @@ struct Gateway {
     return started.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) }
   }
 
-  private func announce(_ assembly: FeedAssembly, webSocketPort: UInt16, httpPort: UInt16, newKey: String?) {
+  private func makeBanner(_ assembly: FeedAssembly, webSocketPort: UInt16, newKey: String?) -> Banner {
     let first = assembly.registry.instruments.first { $0.kind == .equity } ?? assembly.registry.instruments.first
-    let banner = Banner(
-      webSocketPort: webSocketPort, httpPort: httpPort, settings: settings, feeds: assembly.definitions.map(\.name),
+    return Banner(
+      webSocketPort: webSocketPort, settings: settings, feeds: assembly.definitions.map(\.name),
       instrumentCount: assembly.registry.count, simulatorPort: assembly.exchange?.port, newKey: newKey,
       firstSymbol: first.map { "\($0.exchange.code):\($0.symbol)" })
-    print(banner.text)
-    fflush(nil)
   }
 
   // MARK: Settings of the parts
@@ -155,6 +158,22 @@ struct Gateway {
     configuration.allowsPublicBind = settings.boolean(.busAllowPublic)
     return configuration
   }
+
+  private func orderConfiguration(broker: String) -> OrderGatewayConfiguration {
+    var configuration = OrderGatewayConfiguration(stateDirectory: settings.string(.stateDirectory))
+    configuration.host = settings.string(.httpHost)
+    configuration.port = settings.integer(.httpPort)
+    configuration.brokerName = broker
+    configuration.bodyBytesMax = settings.integer(.httpBodyBytesMax)
+    configuration.ordersPerSecond = settings.rate(.httpOrderRate).count
+    configuration.requestsPerSecond = settings.rate(.httpAPIRate).count
+    configuration.quoteWaitNanos = Int64(settings.integer(.sandboxQuoteWaitMillis)) * 1_000_000
+    configuration.startingCapital = Int64(settings.integer(.sandboxStartingCapital)) * Self.moneyPerRupee
+    return configuration
+  }
+
+  /// Money of the sandbox is in 1e-4 rupee.
+  private static let moneyPerRupee: Int64 = 10_000
 
   private func seconds(_ key: Key) -> Int64 { Int64(settings.integer(key)) * 1_000_000_000 }
 }
