@@ -48,7 +48,8 @@ var targets: [Target] = [
     swiftSettings: hot),
   .target(name: "Sandbox", dependencies: ["Market"], swiftSettings: hot),
   .target(
-    name: "Simulator", dependencies: ["Market", "JSONText", "Reactor", "WebSocket", logging], swiftSettings: hot),
+    name: "Simulator", dependencies: ["Market", "JSONText", "TickRing", "Reactor", "WebSocket", logging],
+    swiftSettings: hot),
 ]
 
 let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
@@ -59,7 +60,7 @@ let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("ReactorTests", ["Reactor", "TickRing", "CLinux"]),
   ("WebSocketTests", ["WebSocket"]),
   ("NormalizeTests", ["Normalize", "Market"]),
-  ("FeedsTests", ["Feeds", "JSONText", "Simulator", "Normalize", "TickRing", "Market", "Reactor"]),
+  ("FeedsTests", ["Feeds", "JSONText", "Simulator", "Normalize", "TickRing", "Market", "Reactor", logging]),
   ("FanoutTests", ["Fanout", "Market", "TickRing", "Reactor", "WebSocket", "JSONText", "CZMQ"]),
   ("SandboxTests", ["Sandbox", "Market"]),
   ("SimulatorTests", ["Simulator", "Normalize", "Market", "Reactor", "WebSocket", "JSONText"]),
@@ -76,7 +77,6 @@ if !coreOnly {
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
-    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ]
   targets += [
     .target(
@@ -99,14 +99,16 @@ if !coreOnly {
         .product(name: "TOMLKit", package: "TOMLKit"),
       ],
       swiftSettings: strict),
+    .target(name: "CMallocCount", path: "Sources/Bench/CMallocCount"),
     .executableTarget(
       name: "tickgate-bench",
       dependencies: [
-        "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Fanout", "CLinux",
+        "CLinux", "CMallocCount", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Fanout",
+        "Simulator", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       path: "Sources/Bench",
+      exclude: ["CMallocCount"],
       swiftSettings: hot),
     .testTarget(
       name: "OrderGatewayTests", dependencies: ["OrderGateway", "Sandbox", "Market", "TickRing"],

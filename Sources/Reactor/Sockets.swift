@@ -152,6 +152,9 @@ public final class Sockets {
   /// Ends the loop: as soon as all sockets are gone, or when the time is over.
   public func stop(deadlineNanos: Int64) { stopDeadlineNanos = deadlineNanos }
 
+  /// False once `stop` was called.
+  public var isRunning: Bool { stopDeadlineNanos == nil }
+
   // MARK: For the loop
 
   func end(_ socket: SocketID, reason: Int32) {

@@ -1,0 +1,62 @@
+import Market
+
+// One paper order as the ledger keeps it, and the request that asks for one. Values; the strings are shared, not copied.
+
+/// A request for an order. Prices in 1e-8 units, 0 where the price type does not use one.
+public struct PlaceOrder: Sendable, Equatable {
+  public var strategy: String
+  public var exchange: Exchange
+  public var symbol: String
+  public var side: Side
+  public var quantity: Int64
+  public var priceType: PriceType
+  public var product: Product
+  public var price: Int64
+  public var triggerPrice: Int64
+
+  public init(
+    strategy: String = "", exchange: Exchange, symbol: String, side: Side, quantity: Int64,
+    priceType: PriceType = .market, product: Product = .mis, price: Int64 = 0, triggerPrice: Int64 = 0
+  ) {
+    self.strategy = strategy
+    self.exchange = exchange
+    self.symbol = symbol
+    self.side = side
+    self.quantity = quantity
+    self.priceType = priceType
+    self.product = product
+    self.price = price
+    self.triggerPrice = triggerPrice
+  }
+}
+
+/// One order in its present state.
+public struct Order: Sendable, Equatable {
+  public let id: OrderID
+  public let key: InstrumentKey
+  public let side: Side
+  public let product: Product
+  public let priceType: PriceType
+  public let strategy: String
+  /// Nanoseconds since the epoch.
+  public let placedAt: Int64
+  public var quantity: Int64
+  /// 1e-8 units. Of a MARKET order: the last price that its margin was computed with.
+  public var price: Int64
+  public var triggerPrice: Int64
+  public var status: OrderStatus
+  public var filledQuantity: Int64 = 0
+  public var pendingQuantity: Int64
+  /// 1e-4 rupee: the sum of quantity times price over the fills.
+  public var filledValue: Int64 = 0
+  /// 1e-4 rupee reserved for what has not filled.
+  public var margin: Int64 = 0
+  /// Units that `margin` pays for; the others were expected to close a position.
+  public var fundedQuantity: Int64 = 0
+  public var rejectionReason: String = ""
+  /// Time of the last change, nanoseconds since the epoch.
+  public var updatedAt: Int64
+
+  /// 1e-8 units; 0 before the first fill.
+  public var averagePrice: Int64 { Money.averagePrice(cost: filledValue, quantity: filledQuantity) }
+}
