@@ -1,0 +1,274 @@
+// One thread, one ring: takes completions in a batch, lets the handler act, then submits everything that came of it
+// at once. Receives, sends, connects and closes of all sockets go through here and nowhere else.
+
+import Glibc
+import Logging
+import Market
+import TickRing
+
+public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
+  private let handler: Handler
+  private let sockets: Sockets
+  private let backend: Backend
+  private let waker: Waker
+  private let log: Logger
+  private var listeners: [(descriptor: Int32, isAccepting: Bool)] = []
+  private var nextSweepNanos: Int64 = 0
+
+  /// To be called on the thread that will `run`.
+  public init(handler: Handler, sockets: Sockets, backend: Backend, waker: Waker, log: Logger) {
+    self.handler = handler
+    self.sockets = sockets
+    self.backend = backend
+    self.waker = waker
+    self.log = log
+  }
+
+  /// Takes over a listener; it is closed when the loop stops. Its number is the count of earlier ones.
+  public func add(_ listener: Listener) { listeners.append((listener.descriptor, false)) }
+
+  /// Runs until `Sockets.stop` and the end of all sockets, or its deadline.
+  public func run() {
+    backend.watch(waker.descriptor, Token(.wake, index: 0))
+    armListeners()
+    while true {
+      let count = backend.turn(timeoutNanos: sleepNanos())
+      waker.unpark()
+      let now = SystemClock.monotonicNanos()
+      for index in 0..<count { dispatch(backend.completion(at: index)) }
+      handler.onTurn(nowNanos: now)
+      if now >= nextSweepNanos {
+        nextSweepNanos = now + sockets.limits.sweepNanos
+        sweep(now)
+        handler.onSweep(nowNanos: now)
+      }
+      flush(now)
+      if let deadline = sockets.stopDeadlineNanos {
+        closeListeners()
+        if sockets.openCount == 0 || now >= deadline { break }
+      }
+    }
+    abandon()
+  }
+
+  /// Announces the sleep, then looks for work once more: a waker that comes later sees the announcement.
+  private func sleepNanos() -> Int64 {
+    waker.park()
+    if sockets.dirtyCount > 0 || handler.hasWork() { return 0 }
+    let wakeUp = min(nextSweepNanos, handler.deadlineNanos())
+    return max(0, wakeUp - SystemClock.monotonicNanos())
+  }
+
+  // MARK: Completions
+
+  private func dispatch(_ completion: Completion) {
+    switch completion.token.operation {
+    case .receive: onReceive(completion)
+    case .send: onSend(completion)
+    case .accept: onAccept(completion)
+    case .connect: onConnect(completion)
+    case .wake:
+      waker.drain()
+      if !completion.isContinuing { backend.watch(waker.descriptor, Token(.wake, index: 0)) }
+    case .cancel, nil: break
+    }
+  }
+
+  /// The socket of a completion; nil when its slot has gone on to another one, which cannot happen while an operation
+  /// is under way.
+  private func socket(_ token: Token) -> (SocketID, UnsafeMutablePointer<SocketState>)? {
+    let id = SocketID(index: token.index, generation: token.generation)
+    guard let state = sockets.state(id) else { return nil }
+    return (id, state)
+  }
+
+  private func onReceive(_ completion: Completion) {
+    defer { if completion.buffer >= 0 { backend.giveBack(completion.buffer) } }
+    guard let (id, state) = socket(completion.token) else { return }
+    if !completion.isContinuing {
+      state.pointee.flags.remove(.receiving)
+      sockets.mark(id.index, state)
+    }
+    if completion.result > 0 {
+      guard state.pointee.phase == .open, completion.buffer >= 0 else { return }
+      handler.onReceive(
+        id,
+        UnsafeMutableRawBufferPointer(
+          start: backend.bytes(of: completion.buffer), count: Int(completion.result)))
+      return
+    }
+    switch (completion.result, state.pointee.phase) {
+    case (0, .draining): state.pointee.flags.insert(.peerEnded)
+    case (0, _): sockets.end(id, reason: state.pointee.phase == .lingering ? 0 : -1)
+    // Out of buffers: armed again after those of this batch are back.
+    case (-ENOBUFS, _), (-EINTR, _), (-EAGAIN, _): break
+    case (-ECANCELED, .closing): break
+    default: sockets.end(id, reason: -completion.result)
+    }
+  }
+
+  private func onSend(_ completion: Completion) {
+    guard let (id, state) = socket(completion.token) else { return }
+    state.pointee.flags.remove(.sending)
+    sockets.mark(id.index, state)
+    if let vector = state.pointee.vector {
+      sockets.vectors.give(vector)
+      state.pointee.vector = nil
+    }
+    if completion.result >= 0 {
+      sockets.consume(state, Int(completion.result))
+    } else if completion.result != -EINTR, completion.result != -EAGAIN {
+      sockets.end(id, reason: -completion.result)
+    }
+  }
+
+  private func onAccept(_ completion: Completion) {
+    let number = Int(completion.token.index)
+    if !completion.isContinuing, listeners.indices.contains(number) { listeners[number].isAccepting = false }
+    guard completion.result >= 0 else {
+      // Out of descriptors, for example: armed again by the next sweep, so that it does not spin.
+      if completion.result != -ECANCELED {
+        log.warning("accept failed", metadata: ["cause": "\(LoopError.text(-completion.result))"])
+      }
+      return
+    }
+    let descriptor = completion.result
+    guard sockets.stopDeadlineNanos == nil, let peer = Self.peer(of: descriptor),
+      let id = sockets.adopt(descriptor: descriptor, phase: .open)
+    else {
+      sockets.refusedCount += 1
+      close(descriptor)
+      return
+    }
+    handler.onAccept(id, listener: number, peer: peer)
+  }
+
+  private func onConnect(_ completion: Completion) {
+    guard let (id, state) = socket(completion.token) else { return }
+    state.pointee.flags.remove(.connecting)
+    sockets.mark(id.index, state)
+    guard state.pointee.phase == .connecting else { return }
+    if completion.result < 0 { return sockets.end(id, reason: -completion.result) }
+    state.pointee.phase = .open
+    handler.onConnect(id)
+  }
+
+  private static func peer(of descriptor: Int32) -> SocketAddress? {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let result = withUnsafeMutablePointer(to: &storage) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) }
+    }
+    return result == 0 ? SocketAddress(storage) : nil
+  }
+
+  // MARK: End of turn
+
+  /// Turns every change noted so far into operations. What is noted meanwhile stays for the next turn, which then
+  /// does not sleep.
+  private func flush(_ now: Int64) {
+    let count = sockets.dirtyCount
+    for index in 0..<count {
+      let socket = sockets.dirty[index]
+      let state = sockets.states + Int(socket)
+      state.pointee.flags.remove(.dirty)
+      settle(socket, state, now)
+    }
+    sockets.dropDirty(count)
+  }
+
+  private func settle(_ index: UInt32, _ state: UnsafeMutablePointer<SocketState>, _ now: Int64) {
+    let generation = state.pointee.generation
+    switch state.pointee.phase {
+    case .free: return
+    case .connecting:
+      guard let address = sockets.addresses[index], !state.pointee.flags.contains(.connecting) else { return }
+      state.pointee.flags.insert(.connecting)
+      backend.connect(
+        state.pointee.descriptor, address: address, length: address.load(fromByteOffset: 120, as: UInt32.self),
+        Token(.connect, index: index, generation: generation))
+      return
+    case .closing:
+      if state.pointee.isIdle {
+        let reason = state.pointee.closeReason
+        sockets.release(index)
+        handler.onClosed(SocketID(index: index, generation: generation), reason: reason)
+      } else if !state.pointee.flags.contains(.cancelled) {
+        state.pointee.flags.insert(.cancelled)
+        shutdown(state.pointee.descriptor, Int32(SHUT_RDWR))
+        backend.cancelAll(state.pointee.descriptor, Token(.cancel, index: index, generation: generation))
+      }
+      return
+    case .draining:
+      if state.pointee.deadlineNanos == .max { state.pointee.deadlineNanos = now + sockets.limits.drainNanos }
+      if state.pointee.bytesPending == 0 {
+        if state.pointee.flags.contains(.peerEnded) {
+          return sockets.end(SocketID(index: index, generation: generation), reason: 0)
+        }
+        state.pointee.phase = .lingering
+        state.pointee.deadlineNanos = now + sockets.limits.lingerNanos
+        shutdown(state.pointee.descriptor, Int32(SHUT_WR))
+      }
+    case .open, .lingering: break
+    }
+    if !state.pointee.flags.contains(.receiving), !state.pointee.flags.contains(.peerEnded) {
+      state.pointee.flags.insert(.receiving)
+      backend.receive(state.pointee.descriptor, Token(.receive, index: index, generation: generation))
+    }
+    if state.pointee.bytesPending > 0, !state.pointee.flags.contains(.sending) {
+      state.pointee.flags.insert(.sending)
+      send(index, state)
+    }
+  }
+
+  private func send(_ index: UInt32, _ state: UnsafeMutablePointer<SocketState>) {
+    let token = Token(.send, index: index, generation: state.pointee.generation)
+    let head = state.pointee.head!
+    let bytes = Int(head.pointee.end - head.pointee.start)
+    let allowed = sockets.bytesToFence(state)
+    if bytes >= allowed || head.pointee.next == nil {
+      backend.send(
+        state.pointee.descriptor, head.payload + Int(head.pointee.start), min(bytes, allowed), token)
+    } else {
+      let vector = sockets.gather(state, bytesMax: allowed)
+      state.pointee.vector = vector
+      backend.send(state.pointee.descriptor, header: UnsafeMutableRawPointer(vector), token)
+    }
+  }
+
+  // MARK: Sweep and stop
+
+  private func sweep(_ now: Int64) {
+    if sockets.stopDeadlineNanos == nil { armListeners() }
+    for index in sockets.indices {
+      let state = sockets.states + Int(index)
+      guard state.pointee.deadlineNanos <= now,
+        state.pointee.phase == .draining || state.pointee.phase == .lingering
+      else { continue }
+      sockets.end(SocketID(index: index, generation: state.pointee.generation), reason: 0)
+    }
+  }
+
+  private func armListeners() {
+    for number in listeners.indices where !listeners[number].isAccepting && listeners[number].descriptor >= 0 {
+      listeners[number].isAccepting = true
+      backend.accept(listeners[number].descriptor, Token(.accept, index: UInt32(number)))
+    }
+  }
+
+  private func closeListeners() {
+    for number in listeners.indices where listeners[number].descriptor >= 0 {
+      backend.cancelAll(listeners[number].descriptor, Token(.cancel, index: UInt32(number)))
+      close(listeners[number].descriptor)
+      listeners[number].descriptor = -1
+    }
+  }
+
+  /// The deadline of the stop has passed: what is still open is cut.
+  private func abandon() {
+    closeListeners()
+    for index in sockets.indices where sockets.states[Int(index)].phase != .free {
+      sockets.release(index)
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/// Names one socket of one loop. The generation makes a name that outlived its socket harmless.
+public struct SocketID: Sendable, Hashable, BitwiseCopyable {
+  /// Place in every per-socket table.
+  public let index: UInt32
+  public let generation: UInt32
+
+  @inlinable public init(index: UInt32, generation: UInt32) {
+    self.index = index
+    self.generation = generation
+  }
+}
+
+/// Why a socket ended.
+public enum CloseReason: Sendable, Equatable {
+  /// Our own `close` or `closeAfterFlush`.
+  case local
+  /// The peer closed its side.
+  case peer
+  /// The kernel reported an errno (reset, timed out, broken pipe …).
+  case failed(errno: Int32)
+}
+
+/// What happens on the sockets of a loop. Called on the loop's thread only, never re-entered.
+public protocol LoopHandler: AnyObject {
+  /// A connection came in; refuse it by `sockets.close`.
+  func onAccept(_ socket: SocketID, listener: Int, peer: SocketAddress)
+  /// An outgoing connection is up; a failure comes as `onClosed`.
+  func onConnect(_ socket: SocketID)
+  /// Bytes came in; valid, and writable, during the call.
+  func onReceive(_ socket: SocketID, _ bytes: UnsafeMutableRawBufferPointer)
+  /// Nothing more will come for this socket. Exactly once per socket.
+  func onClosed(_ socket: SocketID, reason: CloseReason)
+  /// Once per turn, after the completions and before the sends: the place to drain rings and mailboxes.
+  func onTurn(nowNanos: Int64)
+  /// About every `LoopLimits.sweepNanos`: all time-outs of all sockets.
+  func onSweep(nowNanos: Int64)
+  /// Whether there is work that came without a completion. Asked when the loop is about to sleep.
+  func hasWork() -> Bool
+  /// Monotonic time at which `onTurn` must run at the latest; `.max` for no matter.
+  func deadlineNanos() -> Int64
+}
+
+/// Bounds of one loop, all set at start.
+public struct LoopLimits: Sendable {
+  /// Sockets open at a time.
+  public var socketsMax = 16_384
+  /// Bytes of all outboxes together.
+  public var outboundBytesMax = 1 << 30
+  /// Receive buffers shared by all sockets: a power of two.
+  public var receiveBuffers = 512
+  public var receiveBufferBytes = 16_384
+  /// Period of the coarse time-out sweep.
+  public var sweepNanos: Int64 = 50_000_000
+  /// How long a socket may take to hand over its last bytes before it is cut.
+  public var drainNanos: Int64 = 5_000_000_000
+  /// How long the peer's end is waited for after ours, so that unread input does not reset what we sent.
+  public var lingerNanos: Int64 = 1_000_000_000
+
+  public init() {}
+}

@@ -1,0 +1,214 @@
+// The sockets of one loop as their users see them: open, append, close. Nothing here performs I/O: changes are noted
+// in the dirty list, and the loop turns them into operations at the end of its turn, so that all that is due to a
+// socket leaves in one send and all sends of a turn in one submission. Loop thread only.
+//
+// An append copies into blocks of the socket's own outbox; the kernel sends from there. Idle sockets hold no block.
+
+import Glibc
+
+public final class Sockets {
+  public let limits: LoopLimits
+  @usableFromInline let states: UnsafeMutablePointer<SocketState>
+  @usableFromInline var pool: BlockPool
+  var vectors = SendVectorPool()
+  /// Sockets with something to do at the end of the turn, each once.
+  @usableFromInline let dirty: UnsafeMutablePointer<UInt32>
+  @usableFromInline var dirtyCount = 0
+  private var spare: [UInt32] = []
+  private var touched: UInt32 = 0
+  /// Addresses of connections that are being opened, for the loop to hand to the kernel.
+  var addresses: [UInt32: UnsafeMutableRawPointer] = [:]
+
+  /// Sockets in any phase but free.
+  public private(set) var openCount = 0
+  /// Connections turned away because the table was full.
+  public internal(set) var refusedCount: UInt64 = 0
+  var stopDeadlineNanos: Int64?
+
+  public init(limits: LoopLimits) {
+    self.limits = limits
+    states = .allocate(capacity: limits.socketsMax)
+    // A flush may note every socket again while it works through the list.
+    dirty = .allocate(capacity: 2 * limits.socketsMax)
+    pool = BlockPool(bytesMax: limits.outboundBytesMax)
+  }
+
+  deinit {
+    states.deallocate()
+    dirty.deallocate()
+    for address in addresses.values { address.deallocate() }
+  }
+
+  /// Bytes of outbox memory in use.
+  public var outboundBytes: Int { pool.used * Block.bytes }
+
+  @inlinable @inline(__always)
+  func state(_ socket: SocketID) -> UnsafeMutablePointer<SocketState>? {
+    let state = states + Int(socket.index)
+    return state.pointee.generation == socket.generation && state.pointee.phase != .free ? state : nil
+  }
+
+  // MARK: For handlers
+
+  /// Whether the socket can be written to.
+  @inlinable public func isOpen(_ socket: SocketID) -> Bool {
+    guard let state = state(socket) else { return false }
+    return state.pointee.phase == .open
+  }
+
+  /// Bytes that wait in the socket's outbox.
+  @inlinable @inline(__always) public func bytesPending(_ socket: SocketID) -> Int {
+    state(socket)?.pointee.bytesPending ?? 0
+  }
+
+  /// Adds bytes to what will be sent at the end of the turn. False when the socket is not open, or when the outbox
+  /// memory of the loop is used up: then nothing was added.
+  @inlinable
+  public func append(_ socket: SocketID, _ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
+    guard let state = state(socket), state.pointee.phase == .open else { return false }
+    if let tail = state.pointee.tail, Block.room &- Int(tail.pointee.end) >= count {
+      (tail.payload + Int(tail.pointee.end)).copyMemory(from: bytes, byteCount: count)
+      tail.pointee.end &+= UInt32(truncatingIfNeeded: count)
+    } else if !appendAcrossBlocks(state, bytes, count) {
+      return false
+    }
+    state.pointee.bytesPending &+= count
+    state.pointee.bytesAppended &+= UInt64(truncatingIfNeeded: count)
+    mark(socket.index, state)
+    return true
+  }
+
+  @inlinable
+  public func append(_ socket: SocketID, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.isEmpty || append(socket, bytes.baseAddress.unsafelyUnwrapped, bytes.count)
+  }
+
+  public func append(_ socket: SocketID, _ bytes: [UInt8]) -> Bool {
+    bytes.withUnsafeBytes { append(socket, $0) }
+  }
+
+  @usableFromInline @inline(never)
+  func appendAcrossBlocks(
+    _ state: UnsafeMutablePointer<SocketState>, _ bytes: UnsafeRawPointer, _ count: Int
+  ) -> Bool {
+    let inTail = state.pointee.tail.map { Block.room - Int($0.pointee.end) } ?? 0
+    let blocksNeeded = (max(0, count - inTail) + Block.room - 1) / Block.room
+    guard pool.used + blocksNeeded <= pool.blocksMax else { return false }
+    var offset = 0
+    while offset < count {
+      if state.pointee.tail.map({ Int($0.pointee.end) == Block.room }) ?? true {
+        guard let block = pool.take() else { fatalError("no memory for an outbox") }
+        state.pointee.tail?.pointee.next = block
+        if state.pointee.head == nil { state.pointee.head = block }
+        state.pointee.tail = block
+      }
+      let tail = state.pointee.tail!
+      let part = min(count - offset, Block.room - Int(tail.pointee.end))
+      (tail.payload + Int(tail.pointee.end)).copyMemory(from: bytes + offset, byteCount: part)
+      tail.pointee.end += UInt32(part)
+      offset += part
+    }
+    return true
+  }
+
+  /// What was appended so far and what comes later do not share a send.
+  public func fence(_ socket: SocketID) {
+    guard let state = state(socket), state.pointee.bytesAppended > state.pointee.bytesSent else { return }
+    let count = Int(state.pointee.fenceCount)
+    if count > 0, state.pointee.fences[count - 1] == state.pointee.bytesAppended { return }
+    // More fences than can be kept: the newest take the place of the last, earlier bytes merge.
+    let place = min(count, 3)
+    state.pointee.fences[place] = state.pointee.bytesAppended
+    state.pointee.fenceCount = UInt8(place + 1)
+  }
+
+  /// Opens a connection; `onConnect` or `onClosed` tells how it went.
+  public func connect(to address: SocketAddress) throws(LoopError) -> SocketID {
+    let fd = socket(address.family, Int32(SOCK_STREAM.rawValue) | 0o2_004_000, 0)
+    guard fd >= 0 else { throw .cannotBind(host: "outgoing", port: address.port, errno: errno) }
+    var on: Int32 = 1
+    setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+    guard let id = adopt(descriptor: fd, phase: .connecting) else {
+      Glibc.close(fd)
+      throw .outOfMemory(what: "another socket: \(limits.socketsMax) are open")
+    }
+    let storage = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 8)
+    let length = address.write(to: storage)
+    storage.storeBytes(of: length, toByteOffset: 120, as: socklen_t.self)
+    addresses[id.index] = storage
+    return id
+  }
+
+  /// Sends what is in the outbox, then ends the connection. What still comes in is thrown away.
+  public func closeAfterFlush(_ socket: SocketID) {
+    guard let state = state(socket), state.pointee.phase == .open else { return close(socket) }
+    state.pointee.phase = .draining
+    mark(socket.index, state)
+  }
+
+  /// Ends the connection at once; what is in the outbox is lost.
+  public func close(_ socket: SocketID) { end(socket, reason: 0) }
+
+  /// Ends the loop: as soon as all sockets are gone, or when the time is over.
+  public func stop(deadlineNanos: Int64) { stopDeadlineNanos = deadlineNanos }
+
+  /// False once `stop` was called.
+  public var isRunning: Bool { stopDeadlineNanos == nil }
+
+  // MARK: For the loop
+
+  func end(_ socket: SocketID, reason: Int32) {
+    guard let state = state(socket), state.pointee.phase != .closing else { return }
+    state.pointee.phase = .closing
+    state.pointee.reason = reason
+    mark(socket.index, state)
+  }
+
+  @inlinable @inline(__always)
+  func mark(_ index: UInt32, _ state: UnsafeMutablePointer<SocketState>) {
+    if state.pointee.flags.contains(.dirty) { return }
+    state.pointee.flags.insert(.dirty)
+    dirty[dirtyCount] = index
+    dirtyCount &+= 1
+  }
+
+  func adopt(descriptor: Int32, phase: SocketState.Phase) -> SocketID? {
+    let index: UInt32
+    if let reused = spare.popLast() {
+      index = reused
+    } else {
+      guard touched < limits.socketsMax else { return nil }
+      index = touched
+      touched += 1
+      states[Int(index)] = SocketState()
+    }
+    let generation = (states[Int(index)].generation + 1) & 0xFF_FFFF
+    states[Int(index)] = SocketState()
+    states[Int(index)].generation = generation
+    states[Int(index)].descriptor = descriptor
+    states[Int(index)].phase = phase
+    openCount += 1
+    mark(index, states + Int(index))
+    return SocketID(index: index, generation: generation)
+  }
+
+  /// Gives back everything of a closing socket that the kernel no longer uses.
+  func release(_ index: UInt32) {
+    let state = states + Int(index)
+    while let block = state.pointee.head {
+      state.pointee.head = block.pointee.next
+      pool.give(block)
+    }
+    if let vector = state.pointee.vector { vectors.give(vector) }
+    addresses.removeValue(forKey: index)?.deallocate()
+    Glibc.close(state.pointee.descriptor)
+    let generation = state.pointee.generation
+    state.pointee = SocketState()
+    state.pointee.generation = generation
+    spare.append(index)
+    openCount -= 1
+  }
+
+  /// Every index that was ever used, for sweeps.
+  var indices: Range<UInt32> { 0..<touched }
+}

@@ -1,0 +1,105 @@
+// The newest state of every instrument: what REST reads, what heals a reader that was lapped, what a new subscriber is
+// shown. One writer (the sequencer), any readers, per-row sequence lock: a reader retries while a row is written.
+// Mapped memory: a row costs nothing until its instrument ticks.
+
+import CLinux
+import Glibc
+import Market
+import Synchronization
+
+public final class LastValueTable: @unchecked Sendable {
+  // Unchecked: raw memory shared on purpose; the row stamp orders every access.
+  @usableFromInline static let rowBytes = 384
+
+  public let count: Int
+  private let memoryBytes: Int
+  @usableFromInline let rows: UnsafeMutableRawPointer
+
+  /// - Parameter count: instruments, ids 0..<count.
+  public init(count: Int) {
+    self.count = count
+    memoryBytes = max(count, 1) * Self.rowBytes
+    guard let memory = tg_map(memoryBytes) else { fatalError("no memory for \(count) last values") }
+    rows = memory
+  }
+
+  deinit { tg_unmap(rows, memoryBytes) }
+
+  /// The row as the writer sees it. Writer only.
+  @inlinable @inline(__always)
+  func row(_ instrument: UInt32) -> UnsafeMutablePointer<Tick> {
+    (rows + Int(instrument) &* Self.rowBytes + 8).assumingMemoryBound(to: Tick.self)
+  }
+
+  @inlinable @inline(__always)
+  func stamp(_ instrument: UInt32) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    (rows + Int(instrument) &* Self.rowBytes).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+
+  /// Lays a tick over the row: the words of its mode, presence bits united. Writer only.
+  @inlinable @inline(__always)
+  func merge(_ tick: UnsafePointer<Tick>) {
+    let row = row(tick.pointee.instrument)
+    let stamp = stamp(tick.pointee.instrument)
+    let writing = stamp.pointee.load(ordering: .relaxed) &+ 1
+    stamp.pointee.store(writing, ordering: .relaxed)
+    atomicMemoryFence(ordering: .releasing)
+    let source = UnsafeRawPointer(tick).assumingMemoryBound(to: UInt64.self)
+    let target = UnsafeMutableRawPointer(row).assumingMemoryBound(to: Atomic<UInt64>.self)
+    let old = row.pointee
+    let keptMode = max(old.mode, tick.pointee.mode)
+    let keptPresence = Self.keptPresence(old: old.presence, new: tick.pointee.presence, mode: tick.pointee.mode)
+    let words = Tick.words(ofMode: tick.pointee.mode)
+    var index = 0
+    while index < words {
+      target[index].store(source[index], ordering: .relaxed)
+      index &+= 1
+    }
+    // Word 0 is instrument, feed, mode and level counts; word 1 presence. They describe the union, so they are
+    // rebuilt rather than copied.
+    var head = source[0] & ~(0xFF << 40) | UInt64(keptMode) << 40
+    if tick.pointee.mode < Mode.depth.rawValue {
+      head = head & ~(0xFFFF << 48) | UInt64(old.bidLevels) << 48 | UInt64(old.askLevels) << 56
+    }
+    target[0].store(head, ordering: .relaxed)
+    target[1].store(UInt64(keptPresence), ordering: .relaxed)
+    stamp.pointee.store(writing &+ 1, ordering: .releasing)
+  }
+
+  /// A field of the copied prefix is present as the tick says; a field beyond it stays as it was.
+  @inlinable @inline(__always)
+  static func keptPresence(old: UInt32, new: UInt32, mode: UInt8) -> UInt32 {
+    let prefix: Presence = [.ltp, .lastTradeTime, .exchangeTime]
+    let depthOnly: Presence = [.depth, .openInterestRange]
+    switch mode {
+    case Mode.ltp.rawValue: return new | (old & ~prefix.rawValue)
+    case Mode.quote.rawValue: return new | (old & depthOnly.rawValue)
+    default: return new
+    }
+  }
+
+  /// Copies the newest state of an instrument; false when it has never ticked. Any thread; retries while the row is
+  /// being written, which takes the writer tens of nanoseconds.
+  public func read(_ instrument: UInt32, into tick: UnsafeMutablePointer<Tick>) -> Bool {
+    precondition(Int(instrument) < count, "no such instrument")
+    let stamp = stamp(instrument)
+    let source = UnsafeMutableRawPointer(row(instrument)).assumingMemoryBound(to: Atomic<UInt64>.self)
+    let target = UnsafeMutableRawPointer(tick).assumingMemoryBound(to: UInt64.self)
+    while true {
+      let before = stamp.pointee.load(ordering: .acquiring)
+      if before == 0 { return false }
+      guard before & 1 == 0 else { continue }
+      for index in 0..<Tick.words(ofMode: Mode.depth.rawValue) {
+        target[index] = source[index].load(ordering: .relaxed)
+      }
+      atomicMemoryFence(ordering: .acquiring)
+      if stamp.pointee.load(ordering: .relaxed) == before { return true }
+    }
+  }
+
+  /// The newest state, nil when the instrument has never ticked.
+  public subscript(instrument: UInt32) -> Tick? {
+    var tick = Tick()
+    return read(instrument, into: &tick) ? tick : nil
+  }
+}
