@@ -13,6 +13,7 @@ import ServiceLifecycle
 import Settings
 import Simulator
 import TickRing
+import UnixSignals
 
 /// A gateway with its settings, not yet started.
 struct Gateway {
