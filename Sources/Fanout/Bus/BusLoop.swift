@@ -31,6 +31,7 @@ final class BusShared: Sendable {
   let controlWaker: Waker
   let orders: Mailbox<OrderUpdate>
   let isStopping = Atomic<Bool>(false)
+  let isRegistered = Atomic<Bool>(false)
 
   init() {
     let waker = Waker()
@@ -97,7 +98,8 @@ struct BusLoop: ~Copyable {
     pollItems = .allocate(capacity: Self.pollItemsMax)
     pollItems.initialize(repeating: zmq_pollitem_t(), count: Self.pollItemsMax)
     reportedAt = SystemClock.monotonicNanos()
-    surroundings.ring.register(shared.ringWaker)
+    // A ring keeps its sleepers, so a bus that is started again must not register again.
+    if !shared.isRegistered.exchange(true, ordering: .relaxed) { surroundings.ring.register(shared.ringWaker) }
   }
 
   deinit {
