@@ -116,6 +116,7 @@ struct BusLoop: ~Copyable {
     publishOrders()
     let released = publisher.releaseWants()
     if !released.isEmpty { surroundings.wanted.apply(released) }
+    publisher.countSubscriptions()
     if let targets = surroundings.ingest, surroundings.configuration.ingest != nil {
       surroundings.board.set(.closed, of: Int(targets.feed), now: surroundings.clock.nowNanos())
     }
@@ -137,6 +138,7 @@ struct BusLoop: ~Copyable {
     if !wants.isEmpty { surroundings.wanted.apply(wants) }
     // What the ring carried while nobody listened is not made up for.
     if !hadSubscribers, publisher.hasSubscribers { reader = TickReader(surroundings.ring) }
+    if taken > 0 { publisher.countSubscriptions() }
     return taken
   }
 
