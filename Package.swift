@@ -60,7 +60,7 @@ let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("ReactorTests", ["Reactor", "TickRing", "CLinux"]),
   ("WebSocketTests", ["WebSocket"]),
   ("NormalizeTests", ["Normalize", "Market"]),
-  ("FeedsTests", ["Feeds", "JSONText", "Simulator", "Normalize", "TickRing", "Market", "Reactor"]),
+  ("FeedsTests", ["Feeds", "JSONText", "Simulator", "Normalize", "TickRing", "Market", "Reactor", logging]),
   ("FanoutTests", ["Fanout", "Market", "TickRing", "Reactor", "WebSocket", "JSONText", "CZMQ"]),
   ("SandboxTests", ["Sandbox", "Market"]),
   ("SimulatorTests", ["Simulator", "Normalize", "Market", "Reactor", "WebSocket", "JSONText"]),

@@ -24,9 +24,13 @@ extension Definition {
     Definition(
       .webSocketAllowPublic, .boolean, .boolean(false),
       "Allows an address of the WebSocket server that other hosts can reach. Traffic is not encrypted."),
+    Definition(
+      .webSocketAllowedOrigins, .strings(choices: nil), .strings([]),
+      "Origins that browsers may connect from, e.g. https://example.org; empty lets every origin in. Programs that "
+        + "send no Origin always may."),
     Definition(.webSocketClientsMax, .integer(1...1_000_000), .integer(10_000), "Connections at one time."),
     Definition(
-      .webSocketConnectionsPerAddressMax, .integer(1...1_000_000), .integer(200),
+      .webSocketConnectionsPerAddressMax, .integer(1...1_000_000), .integer(64),
       "Connections of one remote address at one time; the host's own addresses are exempt."),
     Definition(
       .webSocketSubscriptionsPerClientMax, .integer(1...1_000_000), .integer(5000),
@@ -48,7 +52,7 @@ extension Definition {
       .webSocketOutboxSoftBytes, .integer(16_384...1024 * mebibyte), .integer(mebibyte),
       "Bytes waiting for one client above which its market data is conflated to the newest per symbol and mode."),
     Definition(
-      .webSocketOutboxHardBytes, .integer(65_536...4096 * mebibyte), .integer(8 * mebibyte),
+      .webSocketOutboxHardBytes, .integer(65_536...1024 * mebibyte), .integer(8 * mebibyte),
       "Bytes waiting for one client above which it is closed as too slow."),
   ]
 
@@ -124,7 +128,7 @@ extension Definition {
       .sandboxStartingCapital, .integer(1...1_000_000_000_000), .integer(10_000_000),
       "Rupees that a new paper-trading account starts with."),
     Definition(
-      .sandboxQuoteWaitMillis, .integer(1...60_000), .integer(3000),
+      .sandboxQuoteWaitMillis, .integer(1...1_000_000), .integer(3000),
       "Milliseconds that an order or a quote waits for the first price of a symbol nobody watched."),
     Definition(
       .logLevel, .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), .string("info"),

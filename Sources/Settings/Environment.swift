@@ -8,9 +8,12 @@ public enum Environment {
   /// Path of the configuration file. Not a setting: it decides where settings come from.
   public static let configurationPath = "TICKGATE_CONFIG"
 
-  /// Variables with our prefix that builds and tests use; a gateway ignores them.
+  /// API key for the commands that are clients. Never a setting: a gateway knows no key in clear.
+  public static let clientKey = "TICKGATE_KEY"
+
+  /// Variables with our prefix that are no settings: commands, builds and tests use them.
   public static let reserved: Set<String> = [
-    configurationPath, "TICKGATE_CORE", "TICKGATE_SEED", "TICKGATE_SHARED_DATA",
+    configurationPath, clientKey, "TICKGATE_CORE", "TICKGATE_SEED", "TICKGATE_SHARED_DATA",
   ]
 
   /// Names that OpenAlgo installations already set and that mean exactly one setting of ours. The TICKGATE_ name wins

@@ -9,6 +9,7 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case webSocketHost = "ws.host"
   case webSocketPort = "ws.port"
   case webSocketAllowPublic = "ws.allow_public"
+  case webSocketAllowedOrigins = "ws.allowed_origins"
   case webSocketClientsMax = "ws.clients_max"
   case webSocketConnectionsPerAddressMax = "ws.connections_per_address_max"
   case webSocketSubscriptionsPerClientMax = "ws.subscriptions_per_client_max"

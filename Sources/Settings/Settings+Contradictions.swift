@@ -7,8 +7,8 @@ extension Settings {
     func report(_ key: Key, _ reason: String) {
       problems.append(.contradiction(key, source(of: key), reason: reason))
     }
-    if integer(.webSocketOutboxSoftBytes) > integer(.webSocketOutboxHardBytes) {
-      report(.webSocketOutboxSoftBytes, "must not exceed \(Key.webSocketOutboxHardBytes.name)")
+    if integer(.webSocketOutboxSoftBytes) >= integer(.webSocketOutboxHardBytes) {
+      report(.webSocketOutboxSoftBytes, "must be below \(Key.webSocketOutboxHardBytes.name)")
     }
     if integer(.webSocketPort) != 0, integer(.webSocketPort) == integer(.httpPort),
       string(.webSocketHost) == string(.httpHost)

@@ -99,7 +99,10 @@ import Testing
       error(environment: ["TICKGATE_WS_PROT": "1"])
         == "environment variable TICKGATE_WS_PROT: unknown setting \"TICKGATE_WS_PROT\";"
         + " did you mean \"TICKGATE_WS_PORT\"?")
-    let fine = ["TICKGATE_CORE": "1", "TICKGATE_SEED": "1", "TICKGATE_SHARED_DATA": "/", "TICKGATE_CONFIG": "x"]
+    let fine = [
+      "TICKGATE_CORE": "1", "TICKGATE_SEED": "1", "TICKGATE_SHARED_DATA": "/", "TICKGATE_CONFIG": "x",
+      "TICKGATE_KEY": "x",
+    ]
     #expect(error(environment: fine) == "")
     #expect(error(environment: ["PATH": "/bin", "TICKGATEX": "1"]) == "")
   }

@@ -129,7 +129,7 @@ import Testing
   @Test func `values that do not fit together are refused`() {
     #expect(
       error("--ws.outbox_soft_bytes=1000000", "--ws.outbox_hard_bytes=100000")
-        .contains("must not exceed ws.outbox_hard_bytes"))
+        .contains("must be below ws.outbox_hard_bytes"))
     #expect(error("--http.port=8765").contains("port of the WebSocket server"))
     #expect(error("--http.port=0", "--ws.port=0") == "")
     let text = error("--feeds.enabled=zerodha")

@@ -16,7 +16,6 @@ struct PrefixTable: ~Copyable {
     var isIndex: Bool
   }
 
-  private static let chunkBytes = 64 * 1024
   /// Feeds that a tick can name.
   private static let feedsMax = 256
   /// Name of a feed that the table was not told.
@@ -31,8 +30,7 @@ struct PrefixTable: ~Copyable {
   private let entries: UnsafeMutablePointer<Entry>
   private let suffixes: UnsafeMutableRawPointer
   private let suffixCounts: UnsafeMutablePointer<Int>
-  private var chunks: [UnsafeMutableRawPointer] = []
-  private var chunkUsed = 0
+  private var arena = TextArena()
 
   init(registry: InstrumentRegistry, feedNames: [String]) {
     self.registry = registry
@@ -57,7 +55,6 @@ struct PrefixTable: ~Copyable {
     free(entries)
     suffixes.deallocate()
     suffixCounts.deallocate()
-    for chunk in chunks { chunk.deallocate() }
   }
 
   /// The rendered prefix of an instrument, built now when this is its first use.
@@ -84,22 +81,9 @@ struct PrefixTable: ~Copyable {
     let dataOffset = text.count
     text += Array("{".utf8) + names + Array(",\"ltp\":".utf8)
     assert(text.count <= prefixBytesMax)
-    let room = text.count + TextCursor.slackBytes
-    let memory = take(room)
-    memory.initializeMemory(as: UInt8.self, repeating: 0, count: room)
-    memory.copyMemory(from: text, byteCount: text.count)
     entries[Int(instrument)] = Entry(
-      text: memory, bytes: text.count, dataOffset: Int32(dataOffset),
+      text: arena.store(text), bytes: text.count, dataOffset: Int32(dataOffset),
       isIndex: row.kind == .index || !row.exchange.isTradable)
-  }
-
-  private mutating func take(_ bytes: Int) -> UnsafeMutableRawPointer {
-    if chunks.isEmpty || chunkUsed + bytes > Self.chunkBytes {
-      chunks.append(.allocate(byteCount: max(bytes, Self.chunkBytes), alignment: 16))
-      chunkUsed = 0
-    }
-    defer { chunkUsed += bytes }
-    return chunks[chunks.count - 1] + chunkUsed
   }
 
   /// `"symbol":"X","exchange":"E","mode":0`; the digit is overwritten in each message.

@@ -3,7 +3,6 @@ import Settings
 /// What a person sees when the gateway is up: where things are, and what to try first.
 struct Banner {
   var webSocketPort: UInt16
-  var httpPort: UInt16
   var settings: Settings
   var feeds: [String]
   var instrumentCount: Int
@@ -12,7 +11,7 @@ struct Banner {
   var newKey: String?
   var firstSymbol: String?
 
-  var text: String {
+  func text(httpPort: Int) -> String {
     let host = settings.string(.webSocketHost)
     var lines = [
       "tickgate \(Tickgate.version) is up: feeds \(feeds.joined(separator: ", ")), \(instrumentCount) instruments",
