@@ -33,13 +33,14 @@ var targets: [Target] = [
   // The core, in the order of who may import whom.
   .target(name: "Market", swiftSettings: hot),
   .target(name: "JSONText", swiftSettings: hot),
+  .target(name: "Settings", swiftSettings: strict),
   .target(name: "TickRing", dependencies: ["CLinux", "Market"], swiftSettings: hot),
   .target(name: "Reactor", dependencies: ["CLinux", "CUring", "Market", "TickRing", logging], swiftSettings: hot),
   .target(name: "WebSocket", swiftSettings: hot),
   .target(name: "Normalize", dependencies: ["Market"], swiftSettings: hot),
   .target(
     name: "Feeds",
-    dependencies: ["Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", logging],
+    dependencies: ["CLinux", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", logging],
     swiftSettings: hot),
   .target(
     name: "Fanout",
@@ -47,17 +48,19 @@ var targets: [Target] = [
     swiftSettings: hot),
   .target(name: "Sandbox", dependencies: ["Market"], swiftSettings: hot),
   .target(
-    name: "Simulator", dependencies: ["Market", "JSONText", "Reactor", "WebSocket", logging], swiftSettings: hot),
+    name: "Simulator", dependencies: ["Market", "JSONText", "TickRing", "Reactor", "WebSocket", logging],
+    swiftSettings: hot),
 ]
 
 let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("MarketTests", ["Market"]),
   ("JSONTextTests", ["JSONText"]),
+  ("SettingsTests", ["Settings"]),
   ("TickRingTests", ["TickRing", "Market", "CLinux"]),
   ("ReactorTests", ["Reactor", "TickRing", "CLinux"]),
   ("WebSocketTests", ["WebSocket"]),
   ("NormalizeTests", ["Normalize", "Market"]),
-  ("FeedsTests", ["Feeds", "Simulator", "Normalize", "TickRing", "Market", "Reactor"]),
+  ("FeedsTests", ["Feeds", "JSONText", "Simulator", "Normalize", "TickRing", "Market", "Reactor", logging]),
   ("FanoutTests", ["Fanout", "Market", "TickRing", "Reactor", "WebSocket", "JSONText", "CZMQ"]),
   ("SandboxTests", ["Sandbox", "Market"]),
   ("SimulatorTests", ["Simulator", "Normalize", "Market", "Reactor", "WebSocket", "JSONText"]),
@@ -74,7 +77,6 @@ if !coreOnly {
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
-    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ]
   targets += [
     .target(
@@ -91,20 +93,23 @@ if !coreOnly {
       name: "tickgate",
       dependencies: [
         "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Feeds", "Fanout", "Sandbox",
-        "OrderGateway", "Simulator", logging,
+        "OrderGateway", "Simulator", "Settings", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "TOMLKit", package: "TOMLKit"),
       ],
       swiftSettings: strict),
+    .target(name: "CMallocCount", path: "Sources/Bench/CMallocCount"),
     .executableTarget(
       name: "tickgate-bench",
       dependencies: [
-        "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Fanout", "CLinux",
+        "CLinux", "CMallocCount", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Fanout",
+        "Simulator", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       path: "Sources/Bench",
+      exclude: ["CMallocCount"],
       swiftSettings: hot),
     .testTarget(
       name: "OrderGatewayTests", dependencies: ["OrderGateway", "Sandbox", "Market", "TickRing"],

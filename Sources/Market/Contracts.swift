@@ -67,3 +67,20 @@ public enum CacheScope: String, Sendable { case auth = "AUTH", feed = "FEED", al
 public protocol CacheInvalidationSink: Sendable {
   func invalidate(userID: String, scope: CacheScope)
 }
+
+/// What a feed needs to log in. Never logged; compared to see whether it changed.
+public struct FeedCredentials: Sendable, Equatable {
+  public var apiKey: String
+  public var accessToken: String
+
+  public init(apiKey: String, accessToken: String) {
+    self.apiKey = apiKey
+    self.accessToken = accessToken
+  }
+}
+
+/// Asked before every connection, so that a token that was renewed meanwhile is used. Must answer at once.
+public protocol CredentialProvider: Sendable {
+  /// Nil when there is nothing to log in with yet.
+  func credentials(feed: String) -> FeedCredentials?
+}

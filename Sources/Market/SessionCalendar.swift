@@ -14,8 +14,6 @@ public struct SessionCalendar: Sendable {
   /// Regular sessions of the Indian exchanges, Monday to Friday.
   public static let india = SessionCalendar(isAlwaysOpen: false)
 
-  private init(isAlwaysOpen: Bool) { self.isAlwaysOpen = isAlwaysOpen }
-
   public func session(of exchange: Exchange) -> Session {
     if isAlwaysOpen { return Session(open: 0, close: 1440) }
     switch exchange {

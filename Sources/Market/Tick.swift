@@ -3,27 +3,28 @@
 // Layout and offsets are asserted in Tests/MarketTests.
 
 /// What a tick carries beyond its last price. A field whose bit is clear was not sent and holds nothing.
+/// The bits are computed, so that other modules see constants: a stored `static let` is a call and a once-check.
 public struct Presence: OptionSet, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   @inlinable @inline(__always) public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  public static let ltp = Presence(rawValue: 1 << 0)
-  public static let lastTradeTime = Presence(rawValue: 1 << 1)
-  public static let exchangeTime = Presence(rawValue: 1 << 2)
+  @inlinable public static var ltp: Presence { Presence(rawValue: 1 << 0) }
+  @inlinable public static var lastTradeTime: Presence { Presence(rawValue: 1 << 1) }
+  @inlinable public static var exchangeTime: Presence { Presence(rawValue: 1 << 2) }
   /// open, high, low and close (previous day's), always sent together.
-  public static let ohlc = Presence(rawValue: 1 << 3)
-  public static let volume = Presence(rawValue: 1 << 4)
-  public static let lastTradeQuantity = Presence(rawValue: 1 << 5)
-  public static let averagePrice = Presence(rawValue: 1 << 6)
+  @inlinable public static var ohlc: Presence { Presence(rawValue: 1 << 3) }
+  @inlinable public static var volume: Presence { Presence(rawValue: 1 << 4) }
+  @inlinable public static var lastTradeQuantity: Presence { Presence(rawValue: 1 << 5) }
+  @inlinable public static var averagePrice: Presence { Presence(rawValue: 1 << 6) }
   /// totalBuyQuantity and totalSellQuantity.
-  public static let totals = Presence(rawValue: 1 << 7)
-  public static let openInterest = Presence(rawValue: 1 << 8)
-  public static let openInterestRange = Presence(rawValue: 1 << 9)
+  @inlinable public static var totals: Presence { Presence(rawValue: 1 << 7) }
+  @inlinable public static var openInterest: Presence { Presence(rawValue: 1 << 8) }
+  @inlinable public static var openInterestRange: Presence { Presence(rawValue: 1 << 9) }
   /// upperCircuit and lowerCircuit.
-  public static let circuits = Presence(rawValue: 1 << 10)
-  public static let bestBid = Presence(rawValue: 1 << 11)
-  public static let bestAsk = Presence(rawValue: 1 << 12)
-  public static let depth = Presence(rawValue: 1 << 13)
+  @inlinable public static var circuits: Presence { Presence(rawValue: 1 << 10) }
+  @inlinable public static var bestBid: Presence { Presence(rawValue: 1 << 11) }
+  @inlinable public static var bestAsk: Presence { Presence(rawValue: 1 << 12) }
+  @inlinable public static var depth: Presence { Presence(rawValue: 1 << 13) }
 }
 
 /// One level of a book, 16 bytes. An empty level is all zero.

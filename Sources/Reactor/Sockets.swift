@@ -9,7 +9,7 @@ import Glibc
 public final class Sockets {
   public let limits: LoopLimits
   @usableFromInline let states: UnsafeMutablePointer<SocketState>
-  @usableFromInline var pool: BlockPool
+  var pool: BlockPool
   var vectors = SendVectorPool()
   /// Sockets with something to do at the end of the turn, each once.
   @usableFromInline let dirty: UnsafeMutablePointer<UInt32>
@@ -151,6 +151,9 @@ public final class Sockets {
 
   /// Ends the loop: as soon as all sockets are gone, or when the time is over.
   public func stop(deadlineNanos: Int64) { stopDeadlineNanos = deadlineNanos }
+
+  /// False once `stop` was called.
+  public var isRunning: Bool { stopDeadlineNanos == nil }
 
   // MARK: For the loop
 

@@ -1,0 +1,101 @@
+// Every bound and time of the WebSocket server, with its default. Set before start, never changed after it.
+// A plain value; any thread.
+
+import Reactor
+
+/// Settings of the market data server on port 8765.
+public struct FanoutConfiguration: Sendable {
+  /// Numeric address, or `localhost`.
+  public var host = "127.0.0.1"
+  /// 0 for any free port.
+  public var port: UInt16 = 8765
+  /// Origins that browsers may connect from; empty lets every origin in. A client without Origin is no browser and
+  /// always may.
+  public var allowedOrigins: [String] = []
+  /// Pins the loop's thread when set.
+  public var cpu: Int?
+
+  /// Clients connected at a time, those in the handshake included. One more is answered with HTTP 503.
+  public var clientsMax = 10_000
+  /// The same per remote address. Loopback is exempt: a reverse proxy connects from there for everybody.
+  public var connectionsPerAddressMax = 64
+  /// (instrument, mode) pairs of one client. One more is refused in its entry of the acknowledgement.
+  public var subscriptionsPerClientMax = 5000
+  /// Largest message taken from a client; a larger one closes with 1009.
+  public var messageBytesMax = 1 << 20
+  /// Largest message that is parsed before the client has authenticated.
+  public var anonymousMessageBytesMax = 1 << 16
+
+  /// From accept to the end of the upgrade request.
+  public var handshakeTimeoutNanos: Int64 = 10_000_000_000
+  /// From the upgrade to the first valid key; then 4401.
+  public var authTimeoutNanos: Int64 = 15_000_000_000
+  /// Wrong keys on one connection; the last one closes with 1008.
+  public var authAttemptsMax = 10
+  /// 0 turns pings off, and with them the detection of dead peers.
+  public var pingIntervalNanos: Int64 = 20_000_000_000
+  /// Silence after a ping that closes with 1011.
+  public var pongTimeoutNanos: Int64 = 20_000_000_000
+
+  /// Bytes waiting for a client above which its market data is conflated.
+  public var pendingBytesSoftMax = 1 << 20
+  /// Bytes waiting for a client above which it is closed with 1008.
+  public var pendingBytesHardMax = 8 << 20
+  /// Outbox memory of all clients together.
+  public var outboundBytesMax = 1 << 30
+  /// Ticks taken from the ring per turn of the loop, so that control messages are served under any load.
+  public var ticksPerTurnMax = 4096
+  /// How long clients may take to read their close frames when the server stops.
+  public var stopTimeoutNanos: Int64 = 3_000_000_000
+
+  /// Answer of `get_supported_brokers`; empty for the names of the feeds.
+  public var supportedBrokers: [String] = []
+
+  public init() {}
+
+  /// Sockets beyond the clients: connections being refused, and those whose last bytes are on their way.
+  static let spareSockets = 1024
+
+  var loopLimits: LoopLimits {
+    var limits = LoopLimits()
+    limits.socketsMax = clientsMax + Self.spareSockets
+    limits.outboundBytesMax = outboundBytesMax
+    return limits
+  }
+
+  /// What is wrong with the settings, nil when they can be used.
+  package var problem: String? {
+    let counts = [
+      ("clientsMax", clientsMax), ("connectionsPerAddressMax", connectionsPerAddressMax),
+      ("subscriptionsPerClientMax", subscriptionsPerClientMax), ("messageBytesMax", messageBytesMax),
+      ("anonymousMessageBytesMax", anonymousMessageBytesMax), ("authAttemptsMax", authAttemptsMax),
+      ("pendingBytesSoftMax", pendingBytesSoftMax), ("ticksPerTurnMax", ticksPerTurnMax),
+    ]
+    for (name, value) in counts where value < 1 || value > Int(Int32.max) { return "\(name) is out of range: \(value)" }
+    let times = [
+      ("handshakeTimeoutNanos", handshakeTimeoutNanos), ("authTimeoutNanos", authTimeoutNanos),
+      ("pongTimeoutNanos", pongTimeoutNanos), ("stopTimeoutNanos", stopTimeoutNanos),
+    ]
+    for (name, value) in times where value < 1 { return "\(name) must be positive: \(value)" }
+    if pingIntervalNanos < 0 { return "pingIntervalNanos must not be negative: \(pingIntervalNanos)" }
+    if clientsMax > SubscriptionIndex.clientsMax - Self.spareSockets {
+      return "clientsMax is above \(SubscriptionIndex.clientsMax - Self.spareSockets)"
+    }
+    if pendingBytesSoftMax >= pendingBytesHardMax { return "pendingBytesSoftMax must be below pendingBytesHardMax" }
+    if outboundBytesMax < pendingBytesHardMax { return "outboundBytesMax must be at least pendingBytesHardMax" }
+    return nil
+  }
+}
+
+/// Why the server cannot start, apart from what the loop reports itself (`LoopError`).
+public enum FanoutError: Error, Equatable, CustomStringConvertible {
+  case configuration(String)
+  case alreadyStarted
+
+  public var description: String {
+    switch self {
+    case .configuration(let problem): "market data server: \(problem)"
+    case .alreadyStarted: "the market data server was started before"
+    }
+  }
+}

@@ -1,0 +1,196 @@
+// The life of one connection: upgrade, messages, keepalive, close. Loop thread only; allocates per control message.
+
+import Logging
+import Market
+import Reactor
+import WebSocket
+
+extension FanoutLoop {
+  // MARK: Upgrade
+
+  func shakeHands(_ client: FanoutClient, _ bytes: UnsafeMutableRawBufferPointer) {
+    switch client.handshake.receive(UnsafeRawBufferPointer(bytes)) {
+    case .needMore: break
+    case .reject(let rejection): reject(client, rejection)
+    case .upgrade(let request, let consumed):
+      if let origin = request.origin, !isAllowed(origin) {
+        return reject(client, HandshakeRejection(status: 403, message: "this origin is not allowed"))
+      }
+      open(client, request)
+      if consumed < bytes.count { read(client, UnsafeMutableRawBufferPointer(rebasing: bytes[consumed...])) }
+    }
+  }
+
+  private func isAllowed(_ origin: String) -> Bool {
+    configuration.allowedOrigins.isEmpty || configuration.allowedOrigins.contains(origin)
+  }
+
+  private func reject(_ client: FanoutClient, _ rejection: HandshakeRejection) {
+    ticks.statistics.handshakesFailed += 1
+    _ = sockets.append(client.socket, rejection.response)
+    sockets.closeAfterFlush(client.socket)
+    detach(client)
+  }
+
+  private func open(_ client: FanoutClient, _ request: UpgradeRequest) {
+    let slot = ticks.slots + Int(client.socket.index)
+    var options = ConnectionOptions(role: .server)
+    options.messageBytesMax = configuration.messageBytesMax
+    if request.isPacedClientCandidate {
+      // It reads one frame per receive and drops the rest, so it gets the next only when the last has left.
+      options.expectsTruncatedPing = true
+      slot.pointee.pendingBytesSoftMax = 0
+    } else {
+      slot.pointee.pendingBytesSoftMax = UInt32(configuration.pendingBytesSoftMax)
+    }
+    let now = SystemClock.monotonicNanos()
+    client.connection = WebSocketConnection(options)
+    client.session = SessionState(client: client.socket.index, rules: context.rules, nowNanos: now)
+    client.keepalive = Keepalive(
+      pingIntervalNanos: configuration.pingIntervalNanos, pongTimeoutNanos: configuration.pongTimeoutNanos,
+      nowNanos: now)
+    client.handshake = ServerHandshake()
+    client.phase = .open
+    slot.pointee.lookNanos = now
+    _ = sockets.append(client.socket, request.acceptResponse())
+    sockets.fence(client.socket)
+  }
+
+  // MARK: Messages
+
+  func read(_ client: FanoutClient, _ bytes: UnsafeMutableRawBufferPointer) {
+    client.keepalive.onReceive()
+    client.connection.receive(bytes)
+    while client.phase == .open {
+      switch client.connection.next() {
+      case .text(let message), .binary(let message): handle(message, of: client)
+      case .ping(let payload):
+        let count = FrameWriter.writeControl(.pong, payload: payload, to: scratch)
+        send(client, UnsafeRawBufferPointer(rebasing: scratch[0..<count]))
+      case .pong: break
+      case .closed(let code, _):
+        // The answer carries the peer's code; a client that sends none gets none.
+        sendClose(client, code: code, reason: "")
+        finish(client)
+      case .violation(let code, let reason):
+        ticks.statistics.protocolErrors += 1
+        close(client, Violation(code: code, reason: reason))
+      case .needMore: return
+      }
+    }
+  }
+
+  private func handle(_ message: UnsafeRawBufferPointer, of client: FanoutClient) {
+    ticks.statistics.messagesReceived += 1
+    let index = Int(client.socket.index)
+    let reply = client.session.onMessage(message, in: context, wallNanos: clock.nowNanos())
+    if client.session.wantsOrders { orderClients.insert(index) } else { orderClients.remove(index) }
+    if reply.isAlone { sockets.fence(client.socket) }
+    sendText(client, reply.text)
+    if reply.isAlone { sockets.fence(client.socket) }
+    if reply.isRefusal { ticks.statistics.authenticationsFailed += 1 }
+    if let violation = reply.close { close(client, violation) }
+  }
+
+  /// Order events reach every connection of the user that asked, as they came and in order.
+  func deliver(_ update: OrderUpdate) {
+    for index in orderClients {
+      guard let client = clients[index], client.session.principal?.userID == update.userID else { continue }
+      sendText(client, update.json)
+      ticks.statistics.orderUpdatesDelivered += 1
+    }
+  }
+
+  // MARK: Sending
+
+  private func sendText(_ client: FanoutClient, _ text: [UInt8]) {
+    guard client.phase == .open, let base = scratch.baseAddress else { return }
+    let header = FrameWriter.writeHeader(.text, payloadCount: text.count, to: base)
+    let hasHeader = sockets.append(client.socket, base, header)
+    guard hasHeader, sockets.append(client.socket, text) else { return cut(client) }
+    checkPending(client)
+  }
+
+  private func send(_ client: FanoutClient, _ frame: UnsafeRawBufferPointer) {
+    guard sockets.append(client.socket, frame) else { return cut(client) }
+    checkPending(client)
+  }
+
+  /// Replies and events are never dropped, so a client that does not take them has to go.
+  private func checkPending(_ client: FanoutClient) {
+    guard client.phase == .open, sockets.bytesPending(client.socket) > configuration.pendingBytesHardMax else {
+      return
+    }
+    ticks.statistics.slowClosed += 1
+    log.notice(
+      "slow consumer closed",
+      metadata: [
+        "user": "\(client.session.principal?.userID ?? "-")", "pending": "\(sockets.bytesPending(client.socket))",
+      ])
+    close(client, Violation(code: CloseCode.policyViolation, reason: "slow consumer"))
+  }
+
+  /// No room for a reply: a frame may be in pieces, so no close frame can follow.
+  private func cut(_ client: FanoutClient) {
+    guard client.phase == .open else { return }
+    ticks.statistics.slowClosed += 1
+    sockets.close(client.socket)
+    detach(client)
+  }
+
+  // MARK: Keepalive and close
+
+  /// The sweep's look at a client whose time may have come.
+  func look(at client: FanoutClient) {
+    let slot = ticks.slots + Int(client.socket.index)
+    switch client.phase {
+    case .closing: slot.pointee.lookNanos = .max
+    case .handshake:
+      ticks.statistics.handshakesFailed += 1
+      sockets.close(client.socket)
+      detach(client)
+    case .open:
+      if let violation = client.session.overdue(nowNanos: nowNanos) {
+        ticks.statistics.authenticationsOverdue += 1
+        return close(client, violation)
+      }
+      switch client.keepalive.onSweep(nowNanos: nowNanos) {
+      case .none: break
+      case .sendPing(let payload):
+        let count = withUnsafeBytes(of: payload.bigEndian) { FrameWriter.writeControl(.ping, payload: $0, to: scratch) }
+        send(client, UnsafeRawBufferPointer(rebasing: scratch[0..<count]))
+      case .timedOut:
+        ticks.statistics.keepaliveTimeouts += 1
+        return close(client, Violation(code: CloseCode.internalError, reason: "keepalive ping timeout"))
+      }
+      slot.pointee.lookNanos = min(client.session.authDueNanos ?? .max, nowNanos + lookPeriodNanos)
+    }
+  }
+
+  /// Looking at a client touches cold memory, so it is done only often enough for times to be kept within an eighth.
+  private var lookPeriodNanos: Int64 {
+    let interval = configuration.pingIntervalNanos
+    return interval == 0 ? configuration.authTimeoutNanos : min(interval, configuration.pongTimeoutNanos) / 8
+  }
+
+  /// Tells the client why, then ends the connection as soon as that is sent.
+  func close(_ client: FanoutClient, _ violation: Violation) {
+    switch client.phase {
+    case .closing: return
+    case .handshake: break
+    case .open: sendClose(client, code: violation.code, reason: violation.reason)
+    }
+    finish(client)
+  }
+
+  private func sendClose(_ client: FanoutClient, code: UInt16?, reason: StaticString) {
+    let count = FrameWriter.writeClose(code: code, reason: reason, to: scratch)
+    _ = sockets.append(client.socket, UnsafeRawBufferPointer(rebasing: scratch[0..<count]))
+    client.connection.closeSent()
+  }
+
+  private func finish(_ client: FanoutClient) {
+    sockets.closeAfterFlush(client.socket)
+    detach(client)
+  }
+}

@@ -1,0 +1,112 @@
+// What one connection is subscribed to against what it should be, as a value. Wants go in, differences come out; a
+// reconnect forgets what was subscribed, so that the next difference is everything.
+
+import Market
+
+public struct SubscriptionPlan: Sendable {
+  /// What has to be told to the broker, each token once.
+  public struct Difference: Sendable, Equatable {
+    /// New to the broker, in the order they were asked for.
+    public var subscribe: [UInt32] = []
+    public var unsubscribe: [UInt32] = []
+    /// Mode of new and changed tokens.
+    public var modes: [Mode: [UInt32]] = [:]
+
+    public init() {}
+
+    public var isEmpty: Bool { subscribe.isEmpty && unsubscribe.isEmpty && modes.isEmpty }
+  }
+
+  private struct Entry {
+    var wanted: Mode?
+    var subscribed: Mode?
+    /// When an unwanted subscription ends.
+    var releaseAt: Int64 = .max
+  }
+
+  /// Tokens that one connection may carry.
+  public let capacity: Int
+  /// How long an unwanted subscription is kept, for the consumer that comes back.
+  public let lingerNanos: Int64
+  private var entries: [UInt32: Entry] = [:]
+  private var changed: [UInt32] = []
+  private var lingering: Set<UInt32> = []
+  /// Tokens subscribed now.
+  public private(set) var subscribedCount = 0
+  /// Wanted tokens that found no room.
+  public private(set) var waiting: Set<UInt32> = []
+
+  public init(capacity: Int, lingerNanos: Int64) {
+    self.capacity = capacity
+    self.lingerNanos = lingerNanos
+  }
+
+  public mutating func want(_ token: UInt32, _ mode: Mode?, now: Int64) {
+    var entry = entries[token] ?? Entry()
+    entry.wanted = mode
+    if mode == nil, entry.subscribed != nil {
+      entry.releaseAt = now + lingerNanos
+      lingering.insert(token)
+    } else {
+      entry.releaseAt = .max
+      lingering.remove(token)
+    }
+    entries[token] = entry
+    changed.append(token)
+  }
+
+  /// The connection is new: nothing is subscribed, everything wanted is due again.
+  public mutating func forget() {
+    waiting = []
+    lingering = []
+    subscribedCount = 0
+    entries = entries.filter { $0.value.wanted != nil }
+    for token in entries.keys {
+      entries[token]?.subscribed = nil
+      entries[token]?.releaseAt = .max
+    }
+    changed = entries.keys.sorted()
+  }
+
+  /// Whether `difference` could give something.
+  public func isDue(now: Int64) -> Bool {
+    !changed.isEmpty || lingering.contains { entries[$0].map { $0.releaseAt <= now } ?? false }
+  }
+
+  /// Takes what has to be sent now; the plan counts it as done.
+  public mutating func difference(now: Int64) -> Difference {
+    var difference = Difference()
+    for token in lingering.sorted() where entries[token]!.releaseAt <= now {
+      lingering.remove(token)
+      entries[token] = nil
+      subscribedCount -= 1
+      difference.unsubscribe.append(token)
+    }
+    // Room that has come free goes to those that wait.
+    let candidates = difference.unsubscribe.isEmpty ? changed : changed + waiting.sorted()
+    changed = []
+    for token in candidates {
+      guard let entry = entries[token] else { continue }
+      guard let mode = entry.wanted else {
+        if entry.subscribed == nil {
+          entries[token] = nil
+          waiting.remove(token)
+        }
+        continue
+      }
+      if entry.subscribed == mode { continue }
+      if entry.subscribed == nil {
+        guard subscribedCount < capacity else {
+          waiting.insert(token)
+          continue
+        }
+        waiting.remove(token)
+        subscribedCount += 1
+        difference.subscribe.append(token)
+      }
+      entries[token]!.subscribed = mode
+      difference.modes[mode, default: []].append(token)
+    }
+    return difference
+  }
+}

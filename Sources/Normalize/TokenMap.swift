@@ -1,0 +1,82 @@
+// Broker token to dense instrument id, looked up once per packet.
+// Open addressing over one block of memory that is filled at start and never changes afterwards, so that any number
+// of feed loops may read it. A look-up allocates nothing and touches one cache line.
+
+/// Maps the tokens of one feed to instrument ids. Immutable.
+//
+// Unchecked, because the compiler cannot see that the memory behind the pointer is written in `init` only.
+public final class TokenMap: @unchecked Sendable {
+  /// One pair of the map.
+  public struct Entry: Sendable, BitwiseCopyable {
+    public let token: UInt32
+    public let instrument: UInt32
+
+    public init(token: UInt32, instrument: UInt32) {
+      self.token = token
+      self.instrument = instrument
+    }
+  }
+
+  /// Answer for a token that is not in the map; never the id of an instrument.
+  public static let absent = UInt32.max
+
+  /// Different tokens in the map.
+  public let count: Int
+  /// For loops that look up many tokens: no reference to count, valid as long as the map lives.
+  public let table: TokenTable
+  private let memory: UnsafeMutablePointer<UInt64>
+
+  /// A token that comes twice keeps its first instrument.
+  public init(_ entries: some Sequence<Entry>) {
+    let entries = Array(entries)
+    precondition(entries.count <= 1 << 30, "more tokens than a table of 2^31 slots holds")
+    // At most half full, so that a miss ends after a slot or two.
+    var bits = 4
+    while 1 << bits < entries.count * 2 { bits += 1 }
+    let slots = 1 << bits
+    memory = .allocate(capacity: slots)
+    memory.initialize(repeating: TokenTable.emptySlot, count: slots)
+    table = TokenTable(slots: UnsafePointer(memory), shift: UInt32(32 - bits), mask: UInt32(slots - 1))
+    var kept = 0
+    for entry in entries where table.instrument(of: entry.token) == Self.absent {
+      precondition(entry.instrument != Self.absent, "instrument id out of range")
+      var slot = Int(table.home(of: entry.token))
+      while memory[slot] != TokenTable.emptySlot { slot = (slot + 1) & (slots - 1) }
+      memory[slot] = UInt64(entry.token) << 32 | UInt64(entry.instrument)
+      kept += 1
+    }
+    count = kept
+  }
+
+  deinit { memory.deallocate() }
+
+  /// Instrument of a token, or `absent`.
+  @inlinable @inline(__always) public func instrument(of token: UInt32) -> UInt32 { table.instrument(of: token) }
+}
+
+/// The memory of a `TokenMap`, without owning it.
+public struct TokenTable: BitwiseCopyable {
+  /// No entry looks like this: instrument ids are below `TokenMap.absent`.
+  @usableFromInline static let emptySlot = UInt64.max
+
+  // Token in the upper half, instrument in the lower.
+  @usableFromInline let slots: UnsafePointer<UInt64>
+  @usableFromInline let shift: UInt32
+  @usableFromInline let mask: UInt32
+
+  /// Multiplicative hashing by 2^32 / golden ratio: the low bits of Kite tokens are the segment, all alike.
+  @inlinable @inline(__always) func home(of token: UInt32) -> UInt32 { (token &* 0x9E37_79B1) &>> shift }
+
+  /// Instrument of a token, or `TokenMap.absent`.
+  @inlinable @inline(__always) public func instrument(of token: UInt32) -> UInt32 {
+    var slot = home(of: token)
+    // Ends, because at least half of the slots are empty.
+    while true {
+      let entry = slots[Int(slot)]
+      if UInt32(truncatingIfNeeded: entry &>> 32) == token || entry == .max {
+        return UInt32(truncatingIfNeeded: entry)
+      }
+      slot = (slot &+ 1) & mask
+    }
+  }
+}

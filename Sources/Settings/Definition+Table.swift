@@ -1,0 +1,137 @@
+// The table of all settings: the one source of defaults, bounds, help, the generated file and the names in the
+// environment and on the command line. Data only. Cold path, no owner thread.
+
+extension Definition {
+  /// All settings in the order of ``Key``.
+  public static let table: [Definition] = process + webSocket + bus + http + feeds + simulator + rest
+
+  private static let mebibyte = 1 << 20
+
+  private static let process: [Definition] = [
+    Definition(
+      .stateDirectory, .path(isEmptyAllowed: false), .string("state"),
+      "Directory of keys, books and the administration socket. One running gateway per directory."),
+    Definition(
+      .user, .text(isEmptyAllowed: false), .string("trader"),
+      "User id that a new API key belongs to when none is named."),
+  ]
+
+  private static let webSocket: [Definition] = [
+    Definition(.webSocketHost, .text(isEmptyAllowed: false), .string("127.0.0.1"), "Address of the WebSocket server."),
+    Definition(
+      .webSocketPort, .integer(0...65_535), .integer(8765),
+      "Port of the WebSocket server; 0 takes any free one. A port that is taken is an error, never exchanged."),
+    Definition(
+      .webSocketAllowPublic, .boolean, .boolean(false),
+      "Allows an address of the WebSocket server that other hosts can reach. Traffic is not encrypted."),
+    Definition(
+      .webSocketAllowedOrigins, .strings(choices: nil), .strings([]),
+      "Origins that browsers may connect from, e.g. https://example.org; empty lets every origin in. Programs that "
+        + "send no Origin always may."),
+    Definition(.webSocketClientsMax, .integer(1...1_000_000), .integer(10_000), "Connections at one time."),
+    Definition(
+      .webSocketConnectionsPerAddressMax, .integer(1...1_000_000), .integer(64),
+      "Connections of one remote address at one time; the host's own addresses are exempt."),
+    Definition(
+      .webSocketSubscriptionsPerClientMax, .integer(1...1_000_000), .integer(5000),
+      "Subscriptions (symbol and mode) of one connection."),
+    Definition(
+      .webSocketMessageBytesMax, .integer(1024...64 * mebibyte), .integer(mebibyte),
+      "Longest message taken from a client, in bytes; a longer one closes the connection with 1009."),
+    Definition(
+      .webSocketAuthAttemptsMax, .integer(1...1000), .integer(10),
+      "Failed authentications after which a connection is closed."),
+    Definition(
+      .webSocketAuthSeconds, .integer(1...3600), .integer(15),
+      "Seconds a connection may stay without a valid key; then it is closed with 4401."),
+    Definition(.webSocketPingSeconds, .integer(1...3600), .integer(20), "Seconds between pings to a client."),
+    Definition(
+      .webSocketPongSeconds, .integer(1...3600), .integer(20),
+      "Seconds a client may take to answer a ping; then it is closed with 1011."),
+    Definition(
+      .webSocketOutboxSoftBytes, .integer(16_384...1024 * mebibyte), .integer(mebibyte),
+      "Bytes waiting for one client above which its market data is conflated to the newest per symbol and mode."),
+    Definition(
+      .webSocketOutboxHardBytes, .integer(65_536...1024 * mebibyte), .integer(8 * mebibyte),
+      "Bytes waiting for one client above which it is closed as too slow."),
+  ]
+
+  private static let bus: [Definition] = [
+    Definition(
+      .busPublish, .strings(choices: nil), .strings(["tcp://127.0.0.1:5556", "ipc://{state_dir}/bus.sock"]),
+      "ZeroMQ endpoints where strategies subscribe to every tick. {state_dir} stands for state_dir; an empty list "
+        + "turns publishing off."),
+    Definition(
+      .busIngest, .text(isEmptyAllowed: true), .string(""),
+      "ZeroMQ endpoint where other processes may publish ticks and order events, e.g. tcp://127.0.0.1:5555. "
+        + "Whoever reaches it can invent prices. Empty: off."),
+    Definition(
+      .busHighWaterMark, .integer(1...10_000_000), .integer(100_000),
+      "Messages that may wait for one ZeroMQ subscriber before newer ones are dropped and counted."),
+    Definition(
+      .busAllowPublic, .boolean, .boolean(false),
+      "Allows ZeroMQ endpoints that other hosts can reach. There is neither encryption nor a key on them."),
+  ]
+
+  private static let http: [Definition] = [
+    Definition(.httpHost, .text(isEmptyAllowed: false), .string("127.0.0.1"), "Address of the REST server."),
+    Definition(.httpPort, .integer(0...65_535), .integer(5000), "Port of the REST server; 0 takes any free one."),
+    Definition(
+      .httpAllowPublic, .boolean, .boolean(false),
+      "Allows an address of the REST server that other hosts can reach. Traffic is not encrypted."),
+    Definition(
+      .httpBodyBytesMax, .integer(1024...64 * mebibyte), .integer(mebibyte), "Longest request body, in bytes."),
+    Definition(
+      .httpOrderRate, .rate, .string("10 per second"), "Order requests allowed per client address and endpoint."),
+    Definition(
+      .httpAPIRate, .rate, .string("50 per second"), "Other requests allowed per client address and endpoint."),
+  ]
+
+  private static let feeds: [Definition] = [
+    Definition(
+      .feedsEnabled, .strings(choices: ["sim", "zerodha"]), .strings(["sim"]),
+      "Sources of market data. sim is the built-in simulated exchange."),
+    Definition(
+      .feedsUnsubscribeLingerMillis, .integer(0...3_600_000), .integer(5000),
+      "Milliseconds an upstream subscription is kept after its last consumer left."),
+    Definition(
+      .zerodhaURL, .text(isEmptyAllowed: false), .string("wss://ws.kite.trade"), "WebSocket address of the feed."),
+    Definition(.zerodhaAPIKey, .text(isEmptyAllowed: true), .string(""), isSecret: true, "API key of the application."),
+    Definition(
+      .zerodhaAccessToken, .text(isEmptyAllowed: true), .string(""), isSecret: true,
+      "Access token of today's login."),
+    Definition(
+      .zerodhaInstruments, .path(isEmptyAllowed: true), .string(""), "Instrument list of the broker (instruments.csv)."
+    ),
+  ]
+
+  private static let simulator: [Definition] = [
+    Definition(
+      .simulatorPort, .integer(0...65_535), .integer(0),
+      "Loopback port of the simulated exchange; 0 takes any free one."),
+    Definition(.simulatorInstruments, .integer(2...10_000), .integer(120), "Instruments of the simulated exchange."),
+    Definition(
+      .simulatorSeed, .integer(0...Int.max), .integer(1), "Seed of the simulated prices: the same seed, the same walk."),
+    Definition(
+      .simulatorTicksPerSecond, .integer(1...1_000_000), .integer(240),
+      "Ticks per second, spread over the instruments that somebody watches."),
+    Definition(
+      .simulatorPacing, .choice(["smooth", "pulse"]), .string("smooth"),
+      "smooth spreads ticks evenly; pulse sends what changed every 250 ms and is silent in between."),
+  ]
+
+  private static let rest: [Definition] = [
+    Definition(
+      .ringCapacity, .powerOfTwo(1024...16_777_216), .integer(131_072),
+      "Ticks that the ring holds for readers that lag; each takes 384 bytes."),
+    Definition(
+      .sandboxStartingCapital, .integer(1...1_000_000_000_000), .integer(10_000_000),
+      "Rupees that a new paper-trading account starts with."),
+    Definition(
+      .sandboxQuoteWaitMillis, .integer(1...1_000_000), .integer(3000),
+      "Milliseconds that an order or a quote waits for the first price of a symbol nobody watched."),
+    Definition(
+      .logLevel, .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), .string("info"),
+      "Least severity that is logged."),
+  ]
+}

@@ -1,0 +1,66 @@
+// Names of all settings. A setting is asked for by its case, so a misspelt one does not compile.
+// Raw values are the dotted names of the file and of the flags. Cold path, no owner thread.
+
+/// One setting. Its type, default, bounds and help stand in ``Definition``.
+public enum Key: String, CaseIterable, Sendable, Hashable {
+  case stateDirectory = "state_dir"
+  case user = "user"
+
+  case webSocketHost = "ws.host"
+  case webSocketPort = "ws.port"
+  case webSocketAllowPublic = "ws.allow_public"
+  case webSocketAllowedOrigins = "ws.allowed_origins"
+  case webSocketClientsMax = "ws.clients_max"
+  case webSocketConnectionsPerAddressMax = "ws.connections_per_address_max"
+  case webSocketSubscriptionsPerClientMax = "ws.subscriptions_per_client_max"
+  case webSocketMessageBytesMax = "ws.message_bytes_max"
+  case webSocketAuthAttemptsMax = "ws.auth_attempts_max"
+  case webSocketAuthSeconds = "ws.auth_seconds"
+  case webSocketPingSeconds = "ws.ping_seconds"
+  case webSocketPongSeconds = "ws.pong_seconds"
+  case webSocketOutboxSoftBytes = "ws.outbox_soft_bytes"
+  case webSocketOutboxHardBytes = "ws.outbox_hard_bytes"
+
+  case busPublish = "bus.publish"
+  case busIngest = "bus.ingest"
+  case busHighWaterMark = "bus.high_water_mark"
+  case busAllowPublic = "bus.allow_public"
+
+  case httpHost = "http.host"
+  case httpPort = "http.port"
+  case httpAllowPublic = "http.allow_public"
+  case httpBodyBytesMax = "http.body_bytes_max"
+  case httpOrderRate = "http.order_rate"
+  case httpAPIRate = "http.api_rate"
+
+  case feedsEnabled = "feeds.enabled"
+  case feedsUnsubscribeLingerMillis = "feeds.unsubscribe_linger_ms"
+  case zerodhaURL = "feeds.zerodha.url"
+  case zerodhaAPIKey = "feeds.zerodha.api_key"
+  case zerodhaAccessToken = "feeds.zerodha.access_token"
+  case zerodhaInstruments = "feeds.zerodha.instruments"
+
+  case simulatorPort = "sim.port"
+  case simulatorInstruments = "sim.instruments"
+  case simulatorSeed = "sim.seed"
+  case simulatorTicksPerSecond = "sim.ticks_per_second"
+  case simulatorPacing = "sim.pacing"
+
+  case ringCapacity = "ring.capacity"
+
+  case sandboxStartingCapital = "sandbox.starting_capital"
+  case sandboxQuoteWaitMillis = "sandbox.quote_wait_ms"
+
+  case logLevel = "log.level"
+
+  /// Name in the file and, behind two dashes, of the flag.
+  public var name: String { rawValue }
+
+  /// Name in the environment: `ws.port` is `TICKGATE_WS_PORT`.
+  public var environmentName: String {
+    Environment.prefix + String(rawValue.map { $0 == "." ? "_" : $0 }).uppercased()
+  }
+
+  /// Spelling on the command line: `ws.port` is `--ws.port`.
+  public var flagName: String { "--" + rawValue }
+}

@@ -1,0 +1,103 @@
+import ArgumentParser
+import JSONText
+import OrderGateway
+import Settings
+
+struct KeysCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "keys",
+    abstract: "API keys: through the running gateway, else on its store.",
+    subcommands: [Add.self, List.self, Revoke.self])
+
+  struct Add: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Make a key and print it, alone, on standard output.")
+
+    @Option(help: "Name to know the key by.")
+    var name: String
+
+    @Option(help: "User id that the key belongs to; default: the setting `user`.")
+    var user: String?
+
+    @Argument(parsing: .allUnrecognized, help: "Settings as --name value, and --config PATH.")
+    var settings: [String] = []
+
+    func run() throws {
+      let loaded = try SettingsLoader.load(settings)
+      var request = JSONWriter()
+      request.beginObject()
+      request.member("command", "keys.add")
+      request.member("name", name)
+      request.member("user", user ?? loaded.string(.user))
+      request.endObject()
+      let reply = try KeysCommand.ask(request.bytes, loaded)
+      print(reply["key"]?.string ?? "")
+    }
+  }
+
+  struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List the keys, without the keys themselves.")
+
+    @Argument(parsing: .allUnrecognized, help: "Settings as --name value, and --config PATH.")
+    var settings: [String] = []
+
+    func run() throws {
+      let loaded = try SettingsLoader.load(settings)
+      let reply = try KeysCommand.ask(Array(#"{"command":"keys.list"}"#.utf8), loaded)
+      let rows = (reply["keys"]?.elements ?? []).map { row in
+        ["id", "name", "user", "created"].map { name in
+          row[name]?.string ?? row[name].map { String(decoding: $0.raw, as: UTF8.self) } ?? ""
+        }
+      }
+      print(Columns.text([["ID", "NAME", "USER", "CREATED"]] + rows), terminator: "")
+    }
+  }
+
+  struct Revoke: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Revoke a key by id or name; its connections are closed at once.")
+
+    @Argument(help: "Id or name.")
+    var key: String
+
+    @Argument(parsing: .allUnrecognized, help: "Settings as --name value, and --config PATH.")
+    var settings: [String] = []
+
+    func run() throws {
+      let loaded = try SettingsLoader.load(settings)
+      var request = JSONWriter()
+      request.beginObject()
+      request.member("command", "keys.revoke")
+      request.member("key", key)
+      request.endObject()
+      let reply = try KeysCommand.ask(request.bytes, loaded)
+      print("revoked \(reply["name"]?.string ?? key)")
+    }
+  }
+
+  /// The running gateway answers; when there is none, the same code answers from the store.
+  private static func ask(_ request: [UInt8], _ settings: Settings) throws -> JSONValue {
+    let directory = settings.string(.stateDirectory)
+    do {
+      if let reply = try AdminClient.request(request, directory: directory) { return reply }
+      try FileSystem.makeDirectory(directory)
+      let commands = KeyCommands(store: try KeyStore(stateDirectory: directory))
+      let reply = try JSONDocument(commands.answer(try JSONDocument(request).root)).root
+      guard reply["status"]?.string == "success" else {
+        throw AdminClient.Refused(description: reply["message"]?.string ?? "refused")
+      }
+      return reply
+    } catch {
+      throw Exit.because("\(error)", code: Exit.failure)
+    }
+  }
+}
+
+/// Text in aligned columns.
+enum Columns {
+  static func text(_ rows: [[String]]) -> String {
+    let widths = (0..<(rows.first?.count ?? 0)).map { column in rows.map { $0[column].count }.max() ?? 0 }
+    return rows.map { row in
+      zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ") + "\n"
+    }.joined()
+  }
+}

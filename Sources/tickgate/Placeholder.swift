@@ -1,5 +1,0 @@
-import ArgumentParser
-import Logging
-import ServiceLifecycle
-import TOMLKit
-@main struct Main { static func main() {} }
