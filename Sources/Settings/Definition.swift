@@ -14,7 +14,7 @@ public enum Kind: Sendable, Equatable {
   case boolean
   /// List of texts, comma separated outside the file. With `choices` only these are allowed.
   case strings(choices: [String]?)
-  /// `N per second|minute|hour|day`.
+  /// `N per second`.
   case rate
 }
 
@@ -51,7 +51,7 @@ public struct Definition: Sendable {
     case .powerOfTwo(let range): "power of two, \(range.lowerBound) to \(range.upperBound)"
     case .boolean: "true or false"
     case .strings(let choices): choices.map { "list of " + $0.joined(separator: ", ") } ?? "list of texts"
-    case .rate: "\"N per second\", per minute, per hour or per day"
+    case .rate: "\"N per second\", N from 1 to \(Rate.countMax)"
     }
   }
 }

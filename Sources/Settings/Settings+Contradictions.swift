@@ -28,11 +28,6 @@ extension Settings {
           key, "\(endpoint) can be reached from other hosts; set \(Key.busAllowPublic.name) = true if that is wanted")
       }
     }
-    if strings(.feedsEnabled).contains("zerodha") {
-      for key in [Key.zerodhaAPIKey, .zerodhaAccessToken, .zerodhaInstruments] where string(key).isEmpty {
-        report(key, "is needed because \(Key.feedsEnabled.name) names zerodha; set \(key.environmentName)")
-      }
-    }
     return problems
   }
 

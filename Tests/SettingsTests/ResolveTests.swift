@@ -52,6 +52,8 @@ import Testing
     let own = try Settings(file: file, environment: ["WEBSOCKET_PORT": "2", "TICKGATE_WS_PORT": "3"])
     #expect(own.integer(.webSocketPort) == 3)
     #expect(try Settings(file: file, environment: ["WEBSOCKET_PORT": ""]).integer(.webSocketPort) == 1)
+    // What our own name overrides need not be right.
+    #expect(error(environment: ["WEBSOCKET_PORT": "x", "TICKGATE_WS_PORT": "3"]) == "")
     #expect(error(environment: ["WEBSOCKET_PORT": "x"]).contains("environment variable WEBSOCKET_PORT"))
   }
 

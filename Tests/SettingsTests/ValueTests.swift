@@ -60,19 +60,16 @@ import Testing
     #expect(error("--user=").contains("text that is not empty"))
     #expect(error("--user=a\nb").contains("is not allowed"))
     #expect(error("--user=" + String(repeating: "x", count: 5000)).contains("is not allowed"))
-    #expect(error("--log.level=debug", "--ring.capacity=2048", "--http.order_rate=5 per minute") == "")
+    #expect(error("--log.level=debug", "--ring.capacity=2048", "--http.order_rate=5 per second") == "")
   }
 
-  @Test(arguments: [
-    ("10 per second", 10, 1), ("1 per minute", 1, 60), ("3 per HOUR", 3, 3600), ("1000000 per day", 1_000_000, 86_400),
-  ])
-  func `rates are read as OpenAlgo writes them`(text: String, count: Int, seconds: Int) {
+  @Test(arguments: [("10 per second", 10), ("1 PER Second", 1), (" 1000000  per second ", 1_000_000)])
+  func `rates are read as OpenAlgo writes them`(text: String, count: Int) {
     #expect(Rate(text)?.count == count)
-    #expect(Rate(text)?.windowSeconds == seconds)
   }
 
   @Test(arguments: [
-    "", "10", "10 per", "0 per second", "-1 per second", "10 a second", "10 per week", "1000001 per day",
+    "", "10", "10 per", "0 per second", "-1 per second", "10 a second", "10 per minute", "1000001 per second",
   ])
   func `what is no rate is none`(text: String) {
     #expect(Rate(text) == nil)
@@ -132,8 +129,5 @@ import Testing
         .contains("must be below ws.outbox_hard_bytes"))
     #expect(error("--http.port=8765").contains("port of the WebSocket server"))
     #expect(error("--http.port=0", "--ws.port=0") == "")
-    let text = error("--feeds.enabled=zerodha")
-    #expect(text.split(separator: "\n").count == 3)
-    #expect(text.contains("set TICKGATE_FEEDS_ZERODHA_ACCESS_TOKEN"))
   }
 }

@@ -158,9 +158,9 @@ def test_keys_cannot_be_guessed_without_end(make_gateway):
 
 def test_a_revoked_key_closes_its_connections_at_once_and_no_others(make_gateway):
     gateway = make_gateway()
-    first, second = gateway.add_key("first", "asha"), gateway.add_key("second", "asha")
+    first, second = gateway.add_key("lost", "asha"), gateway.add_key("kept", "asha")
     with Client(gateway, first) as lost, Client(gateway, second) as kept:
-        done = gateway.command("keys", "revoke", "first")
+        done = gateway.command("keys", "revoke", "lost")
         assert done.returncode == 0, done.stderr
         assert await_close(lost)[0] == 4403
         assert kept.request({"action": "ping"})["type"] == "pong"
