@@ -57,7 +57,7 @@ let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("JSONTextTests", ["JSONText"]),
   ("SettingsTests", ["Settings"]),
   ("TickRingTests", ["TickRing", "Market", "CLinux"]),
-  ("ReactorTests", ["Reactor", "TickRing", "CLinux"]),
+  ("ReactorTests", ["Reactor", "TickRing", "CLinux", "Market", logging]),
   ("WebSocketTests", ["WebSocket"]),
   ("NormalizeTests", ["Normalize", "Market"]),
   ("FeedsTests", ["Feeds", "JSONText", "Simulator", "Normalize", "TickRing", "Market", "Reactor", logging]),

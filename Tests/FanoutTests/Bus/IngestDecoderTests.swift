@@ -70,7 +70,10 @@ import Testing
     #expect(tick("NSE_INFY_LTP", #"{"ltp":\#(text)}"#)?.ltp == expected)
   }
 
-  @Test(arguments: ["null", "\"1\"", "true", "[1]", "{}", "1e400", "99999999999999999999", "-1e30"])
+  @Test(arguments: [
+    "null", "\"1\"", "true", "[1]", "{}", "1e400", "99999999999999999999", "-1e30", "1000000000.00000001",
+    "-92233720368.54775808",
+  ])
   func `without a usable last price a message is nothing`(text: String) {
     #expect(drop("NSE_INFY_LTP", #"{"ltp":\#(text)}"#) == .missingField)
     #expect(drop("NSE_INFY_LTP", "{}") == .missingField)
@@ -88,6 +91,14 @@ import Testing
     #expect(tick.asks[0] == DepthLevel(price: 0, quantity: 0, orders: .max))
   }
 
+  @Test func `counts that cannot be are not believed`() throws {
+    func volume(_ text: String) -> Int64? {
+      tick("NSE_INFY_QUOTE", #"{"ltp":1,"volume":\#(text)}"#).flatMap { $0.has(.volume) ? $0.volume : nil }
+    }
+    #expect(volume("0") == 0 && volume("1000000000000000") == 1_000_000_000_000_000)
+    for wrong in ["-1", "1000000000000001", "9223372036854775807", "1e300", "0.5"] { #expect(volume(wrong) == nil) }
+  }
+
   @Test func `times that cannot be are not believed`() throws {
     func received(_ millis: String) -> Int64? {
       tick("NSE_INFY_LTP", #"{"ltp":1,"timestamp":\#(millis)}"#)?.receivedTime
@@ -96,8 +107,16 @@ import Testing
     for wrong in ["1795399042000", "1795399040", "0", "-1", "9223372036854775807", "-9223372036854775808"] {
       #expect(received(wrong) == Self.now, "\(wrong)")
     }
-    #expect(tick("NSE_INFY_LTP", #"{"ltp":1,"ltt":1795399040}"#)?.lastTradeTime == 1_795_399_040_000_000_000)
-    #expect(tick("NSE_INFY_LTP", #"{"ltp":1,"ltt":9223372036854775807}"#)?.has(.lastTradeTime) == false)
+    func trade(_ time: String) -> Int64? {
+      tick("NSE_INFY_LTP", #"{"ltp":1,"ltt":\#(time)}"#).flatMap { $0.has(.lastTradeTime) ? $0.lastTradeTime : nil }
+    }
+    #expect(trade("1795399040") == 1_795_399_040_000_000_000 && trade("1795399040123") == 1_795_399_040_123_000_000)
+    // Neither seconds nor milliseconds of this century.
+    for wrong in [
+      "99999999999", "10000000000", "4102444800", "4102444800000", "9223372036854775807", "999999999", "-1",
+    ] {
+      #expect(trade(wrong) == nil, "\(wrong)")
+    }
   }
 
   @Test func `order updates are relayed as they came to the user that they name`() throws {
