@@ -142,6 +142,7 @@ class Gateway:
 
     def command(self, *arguments, timeout=30):
         """A command of the binary with the settings of this gateway."""
+        self.directory.mkdir(parents=True, exist_ok=True)
         return run_command(*arguments, directory=self.directory, environment=self.environment, timeout=timeout)
 
     def add_key(self, name="test", user="asha") -> str:

@@ -18,7 +18,8 @@ class Client:
     def __init__(self, gateway, key=None, path="/", **options):
         options.setdefault("compression", None)
         options.setdefault("max_size", None)
-        self.socket = connect(gateway.ws_url + path, open_timeout=WAIT_SECONDS, **options)
+        self._connection = connect(gateway.ws_url + path, open_timeout=WAIT_SECONDS, **options)
+        self.socket = self._connection.__enter__()
         self.ticks = []
         self.others = []
         if key:

@@ -102,9 +102,9 @@ class TestStarting:
     def test_a_port_that_is_taken_is_named_and_not_exchanged(self, make_gateway, setting):
         first = make_gateway()
         second = make_gateway(directory="second", start=False)
-        second.settings[setting] = first.settings[setting].split(",")[0] if setting == "bus.publish" else first.settings[setting]
-        done = second.command("serve")
         port = first.bus_port if setting == "bus.publish" else first.settings[setting]
+        second.settings[setting] = f"tcp://127.0.0.1:{port}" if setting == "bus.publish" else port
+        done = second.command("serve")
         assert done.returncode == UNAVAILABLE, done.stderr
         assert str(port) in done.stderr
 
@@ -136,7 +136,6 @@ class TestStarting:
 
     def test_keys_work_without_a_running_gateway(self, make_gateway):
         gateway = make_gateway(start=False)
-        gateway.directory.mkdir()
         key = gateway.add_key("early", "asha")
         listed = gateway.command("keys", "list")
         assert listed.returncode == 0 and "early" in listed.stdout and key not in listed.stdout
