@@ -15,7 +15,9 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = Path(os.environ.get("BINARY_UNDER_TEST", ROOT / ".build" / "release" / "tickgate"))
+OWN_BINARY = ROOT / ".build" / "release" / "tickgate"
+BINARY = Path(os.environ.get("BINARY_UNDER_TEST", OWN_BINARY))
+IS_OWN_BINARY = BINARY == OWN_BINARY
 START_SECONDS = 20
 STOP_SECONDS = 15
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from client import Client
-from gateway import ROOT, clean_environment, run_command
+from gateway import IS_OWN_BINARY, ROOT, clean_environment, run_command
 
 UNAVAILABLE = 69
 CONFIGURATION = 78
@@ -142,6 +142,7 @@ class TestStarting:
         gateway.start()
         assert gateway.post("funds", {"apikey": key})[0] == 200
 
+    @pytest.mark.skipif(not IS_OWN_BINARY, reason="another binary is under test")
     def test_the_script_reaches_the_gateway_from_any_directory(self, tmp_path):
         done = subprocess.run(
             [str(ROOT / "scripts" / "run"), "--ws.prot=1"], cwd=tmp_path, env=clean_environment(), capture_output=True,
