@@ -205,8 +205,8 @@ final class LoadClients: LoopHandler {
     client.messages &+= 1
     let base = message.baseAddress!
     guard
-      let mode = memmem(base, message.count, Self.dataKey, Self.dataKey.count),
-      let tail = memmem(
+      let mode = tg_find(base, message.count, Self.dataKey, Self.dataKey.count),
+      let tail = tg_find(
         base + max(0, message.count - 80), min(80, message.count), Self.seqKey, Self.seqKey.count)
     else { return }
     var sequence: UInt64 = 0

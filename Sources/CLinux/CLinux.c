@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -39,6 +40,10 @@ void *tg_map(size_t bytes) {
 }
 
 void tg_unmap(void *memory, size_t bytes) { munmap(memory, bytes); }
+
+const void *tg_find(const void *text, size_t text_bytes, const void *part, size_t part_bytes) {
+  return memmem(text, text_bytes, part, part_bytes);
+}
 
 int tg_preallocate(int fd, int64_t bytes) { return fallocate(fd, 0, 0, bytes) == 0 ? 0 : errno; }
 

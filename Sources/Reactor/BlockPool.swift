@@ -27,20 +27,19 @@ extension UnsafeMutablePointer<Block> {
   }
 }
 
-@usableFromInline struct BlockPool: ~Copyable {
-  @usableFromInline var free: UnsafeMutablePointer<Block>?
-  @usableFromInline var used = 0
+struct BlockPool: ~Copyable {
+  private var free: UnsafeMutablePointer<Block>?
+  private(set) var used = 0
   private var slabs: [UnsafeMutableRawPointer] = []
   private static let blocksPerSlab = 64
 
-  @usableFromInline let blocksMax: Int
+  let blocksMax: Int
 
   init(bytesMax: Int) { blocksMax = max(1, bytesMax / Block.bytes) }
 
   deinit { for slab in slabs { Glibc.free(slab) } }
 
   /// Nil when the bound is reached.
-  @inlinable @inline(__always)
   mutating func take() -> UnsafeMutablePointer<Block>? {
     if used == blocksMax { return nil }
     if free == nil, !grow() { return nil }
@@ -51,15 +50,14 @@ extension UnsafeMutablePointer<Block> {
     return block
   }
 
-  @inlinable @inline(__always)
   mutating func give(_ block: UnsafeMutablePointer<Block>) {
     block.pointee.next = free
     free = block
     used &-= 1
   }
 
-  @usableFromInline @inline(never)
-  mutating func grow() -> Bool {
+  @inline(never)
+  private mutating func grow() -> Bool {
     var slab: UnsafeMutableRawPointer?
     guard posix_memalign(&slab, Block.bytes, Block.bytes * Self.blocksPerSlab) == 0, let slab else { return false }
     slabs.append(slab)

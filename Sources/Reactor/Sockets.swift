@@ -9,7 +9,7 @@ import Glibc
 public final class Sockets {
   public let limits: LoopLimits
   @usableFromInline let states: UnsafeMutablePointer<SocketState>
-  @usableFromInline var pool: BlockPool
+  var pool: BlockPool
   var vectors = SendVectorPool()
   /// Sockets with something to do at the end of the turn, each once.
   @usableFromInline let dirty: UnsafeMutablePointer<UInt32>

@@ -18,6 +18,7 @@ public struct Engine: ~Copyable {
   public init(
     registry: InstrumentRegistry, calendar: SessionCalendar, rules: Rules = Rules(), ledger: Ledger = Ledger()
   ) {
+    precondition(rules.isValid, "leverage and capital must be positive and within their bounds")
     self.registry = registry
     self.calendar = calendar
     self.rules = rules

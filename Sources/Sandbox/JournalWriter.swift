@@ -15,8 +15,8 @@ public struct JournalWriter: ~Copyable {
     public init() {}
   }
 
-  /// Records per frame of a snapshot.
-  private static let snapshotGroup = 1024
+  /// Records in one frame: far from what a frame can hold, so that only a defect can exceed it.
+  private static let recordsPerFrame = 4096
 
   private let settings: Settings
   private let directory: JournalDirectory
@@ -67,20 +67,14 @@ public struct JournalWriter: ~Copyable {
     return recovered
   }
 
-  /// Writes the records as one group, all or nothing, and waits until they are on disk. After a failed write the writer
+  /// Writes the records as one group and waits until they are on disk. A group of up to 4096 records is there entirely
+  /// or not at all after a crash; of a larger one some part from its beginning may be. After a failed write the writer
   /// accepts nothing more: nobody knows what the disk holds.
   public mutating func append(_ records: [Record]) throws(JournalError) {
     if isPoisoned { throw .poisoned }
     if records.isEmpty { return }
-    if records.count > Int(UInt16.max) { throw .groupTooLarge(bytes: 0, records: records.count) }
     buffer.removeAll(keepingCapacity: true)
-    JournalFrame.append(.group, sequence: sequence, salt: salt, to: &buffer) { out in
-      for record in records { JournalCodec.encode(record, into: &out) }
-      return records.count
-    }
-    if buffer.count > JournalFrame.payloadBytesMax {
-      throw .groupTooLarge(bytes: buffer.count, records: records.count)
-    }
+    let frameCount = try Self.appendFrames(records, sequence: sequence, salt: salt, to: &buffer)
     do throws(JournalError) {
       try makeRoom(buffer.count)
       try log.write(buffer, at: offset)
@@ -90,7 +84,27 @@ public struct JournalWriter: ~Copyable {
       throw error
     }
     offset += buffer.count
-    sequence += 1
+    sequence += frameCount
+  }
+
+  /// Appends as many frames as the records need; returns their number.
+  private static func appendFrames(
+    _ records: [Record], sequence: UInt64, salt: UInt32, to out: inout [UInt8]
+  ) throws(JournalError) -> UInt64 {
+    var frameCount: UInt64 = 0
+    for start in stride(from: 0, to: records.count, by: recordsPerFrame) {
+      let part = records[start..<min(start + recordsPerFrame, records.count)]
+      let offset = out.count
+      JournalFrame.append(.group, sequence: sequence + frameCount, salt: salt, to: &out) { out in
+        for record in part { JournalCodec.encode(record, into: &out) }
+        return part.count
+      }
+      if out.count - offset > JournalFrame.payloadBytesMax {
+        throw .groupTooLarge(bytes: out.count - offset, records: part.count)
+      }
+      frameCount += 1
+    }
+    return frameCount
   }
 
   /// Writes a snapshot of `ledger`, which holds exactly what was appended so far, and begins a new log. When the
@@ -168,16 +182,8 @@ public struct JournalWriter: ~Copyable {
     }
     appendHeader(generation, salt: salt, to: &out)
     for account in ledger.accounts {
-      let records = account.records
-      for start in stride(from: 0, to: records.count, by: snapshotGroup) {
-        let group = records[start..<min(start + snapshotGroup, records.count)]
-        JournalFrame.append(.group, sequence: sequence, salt: salt, to: &out) { out in
-          for record in group { JournalCodec.encode(record, into: &out) }
-          return group.count
-        }
-        sequence += 1
-        try flush()
-      }
+      sequence += try appendFrames(account.records, sequence: sequence, salt: salt, to: &out)
+      try flush()
     }
     JournalFrame.append(.counters, sequence: sequence, salt: salt, to: &out) { out in
       out.put(ledger.lastOrderNumber)

@@ -1,7 +1,7 @@
 import Market
 
-// A position of one account in one instrument and product, a holding, and the account's money. Average prices are
-// never stored: total cost and quantity are, so that no sequence of trades loses a fraction.
+// A position of one account in one instrument and product. Average prices are never stored: total cost and quantity
+// are, so that no sequence of trades loses a fraction. A plain value.
 
 /// What identifies a position within an account.
 public struct PositionKey: Sendable, Hashable {
@@ -38,46 +38,5 @@ public struct Position: Sendable, Equatable {
   public var averagePrice: Int64 { Money.averagePrice(cost: cost, quantity: quantity) }
 
   /// Realised in `session`.
-  public func realized(in session: Int32) -> Int64 { self.session == session ? sessionRealized : 0 }
-}
-
-/// Settled shares of one account.
-public struct Holding: Sendable, Equatable {
-  public let key: InstrumentKey
-  public var quantity: Int64 = 0
-  /// 1e-4 rupee.
-  public var cost: Int64 = 0
-  /// 1e-8 units.
-  public var ltp: Int64 = 0
-  /// Days since 1970-01-01, IST.
-  public var settledDay: Int32 = 0
-
-  public init(key: InstrumentKey) { self.key = key }
-
-  public var averagePrice: Int64 { Money.averagePrice(cost: cost, quantity: quantity) }
-}
-
-/// The money of one account, in 1e-4 rupee.
-public struct Funds: Sendable, Equatable {
-  public var totalCapital: Int64
-  public var available: Int64
-  /// Margin of positions and pending orders.
-  public var used: Int64 = 0
-  /// Realised since the last reset.
-  public var realized: Int64 = 0
-  /// Realised in the session `session`; nothing in any other.
-  public var sessionRealized: Int64 = 0
-  public var session: Int32 = 0
-  public var charges: Int64 = 0
-  public var resetCount: Int32 = 0
-  /// Nanoseconds since the epoch.
-  public var lastReset: Int64
-
-  public init(startingCapital: Int64, now: Int64) {
-    totalCapital = startingCapital
-    available = startingCapital
-    lastReset = now
-  }
-
   public func realized(in session: Int32) -> Int64 { self.session == session ? sessionRealized : 0 }
 }

@@ -24,6 +24,12 @@ public struct Rules: Sendable {
 
   public init() {}
 
+  /// Whether an engine can run with these settings.
+  public var isValid: Bool {
+    equityIntradayLeverage > 0 && equityDeliveryLeverage > 0 && startingCapital > 0
+      && startingCapital <= limits.balanceMax && (0..<1440).contains(sessionBoundaryMinute)
+  }
+
   /// Divisor of the margin of an instrument; 1 where no rule names one.
   func leverage(exchange: Exchange, product: Product) -> Int64 {
     guard exchange == .nse || exchange == .bse else { return 1 }

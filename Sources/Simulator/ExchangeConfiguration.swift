@@ -20,7 +20,7 @@ public struct ExchangeConfiguration: Sendable {
   public var instrumentCount = Universe.countDefault
   public var seed: UInt64 = 1
   /// Ticks a second over all subscribed instruments, 1...1,000,000; nil for two per subscribed instrument. With
-  /// `.pulse` an instrument changes once a pulse at most, which bounds the rate by four per instrument.
+  /// `.pulse` and more than four per instrument, instruments change several times within a pulse.
   public var ticksPerSecond: Int?
   public var pacing = Pacing.smooth
   public var authorization = KiteAuthorization()

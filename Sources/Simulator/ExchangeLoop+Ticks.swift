@@ -65,11 +65,15 @@ extension ExchangeLoop {
     for _ in 0..<count { tick(interest.active[Int(generator.below(active))], seconds: seconds) }
   }
 
-  /// `count` different instruments, each with the same chance, in one walk over the list.
+  /// `count` different instruments, each with the same chance, in one walk over the list. More ticks than instruments
+  /// (beyond what the real ticker does) are whole rounds first.
   private func emitPulse(_ count: Int) {
+    let seconds = beginTicks(count)
     var left = UInt32(interest.active.count)
-    var wanted = min(UInt32(clamping: count), left)
-    let seconds = beginTicks(Int(wanted))
+    for _ in 0..<count / Int(left) {
+      for instrument in interest.active { tick(instrument, seconds: seconds) }
+    }
+    var wanted = UInt32(count % Int(left))
     for instrument in interest.active where wanted > 0 {
       if generator.below(left) < wanted {
         tick(instrument, seconds: seconds)

@@ -55,7 +55,7 @@ final class Desk {
 
   func tick(
     _ symbol: String = "SBIN", _ ltp: String, bid: String? = nil, ask: String? = nil, range: (String, String)? = nil,
-    receivedTime: Int64? = nil, feed: UInt8 = Desk.feed
+    receivedTime: Int64? = nil, feed: UInt8 = Desk.feed, sequence: UInt64 = 0
   ) {
     var tick = Tick()
     tick.instrument = registry.id(exchange: .nse, symbol: symbol)!
@@ -63,6 +63,7 @@ final class Desk {
     tick.mode = Mode.quote.rawValue
     tick.receivedTime = receivedTime ?? now
     tick.ltp = rupees(ltp)
+    tick.sequence = sequence
     var presence: Presence = [.ltp]
     if let bid { (tick.bidPrice, presence) = (rupees(bid), presence.union(.bestBid)) }
     if let ask { (tick.askPrice, presence) = (rupees(ask), presence.union(.bestAsk)) }

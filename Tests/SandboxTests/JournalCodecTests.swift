@@ -50,6 +50,12 @@ import Testing
     #expect(JournalCodec.decode(bytes, count: 1) == nil)
   }
 
+  @Test func `A record that is longer than its fields is refused`() {
+    var bytes = bytes([Self.samples()[0]]) + [0]
+    bytes[0] += 1
+    #expect(JournalCodec.decode(bytes, count: 1) == nil)
+  }
+
   @Test func `A record of another type or version is refused`() {
     for offset in [4, 5] {
       var bytes = bytes([Self.samples()[0]])

@@ -268,15 +268,42 @@ import Testing
     try Fixtures.withTemporaryDirectory { directory in
       do {
         var writer = try JournalWriter(directory: directory, settings: Self.settings)
-        let many = [Record](repeating: groups[0][0], count: 65_536)
+        var large = groups[0][0]
+        large.order?.rejectionReason = String(repeating: "x", count: 60_000)
         do throws(JournalError) {
-          try writer.append(many)
+          try writer.append([Record](repeating: large, count: 300))
           Issue.record("the group was accepted")
-        } catch { #expect(error == .groupTooLarge(bytes: 0, records: 65_536)) }
+        } catch {
+          guard case .groupTooLarge(let bytes, 300) = error else { throw error }
+          #expect(bytes > 18_000_000)
+        }
         try writer.append([])
         try writer.append(groups[0])
       }
       #expect(try JournalReader.recover(directory: directory).groupCount == 1)
+    }
+  }
+
+  @Test func `A group of very many records is written in several frames`() throws {
+    let (groups, ledgers) = Self.history(3)
+    try Fixtures.withTemporaryDirectory { directory in
+      do {
+        var writer = try JournalWriter(directory: directory, settings: Self.settings)
+        try writer.append(groups[0] + [Record](repeating: Record(user: "ravi", time: 0), count: 10_000) + groups[1])
+        try writer.append(groups[2])
+      }
+      let recovery = try JournalReader.recover(directory: directory)
+      #expect(recovery.ledger == ledgers.last && recovery.groupCount == 4)
+    }
+  }
+
+  @Test func `Each log has a salt of its own`() throws {
+    try Fixtures.withTemporaryDirectory { directory in
+      var writer = try JournalWriter(directory: directory, settings: Self.settings)
+      let first = try Data(contentsOf: URL(fileURLWithPath: directory + "/log-1.tgj"))
+      try writer.rotate(to: Ledger())
+      let second = try Data(contentsOf: URL(fileURLWithPath: directory + "/log-2.tgj"))
+      #expect(first[32..<36] != second[32..<36])
     }
   }
 

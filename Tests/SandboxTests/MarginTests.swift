@@ -111,6 +111,20 @@ import Testing
     #expect(desk.funds.availableCash == money("10000100"))
   }
 
+  @Test func `What a market order pays for is settled by its reservation, not by its fill`() {
+    let desk = Desk()
+    desk.place(.buy, 10, quote: "100")
+    desk.engine.feedChanged(feed: Desk.feed, usableSince: nil)
+    desk.place(.sell, 14, at: "90")
+    desk.place(.buy, 10)
+    desk.engine.feedChanged(feed: Desk.feed, usableSince: 0)
+    desk.tick("SBIN", "120", bid: "119", ask: "121")
+    // The sale left 4 short; of the 10 units that 200 were reserved for, 4 close that and 6 open.
+    #expect(desk.positions[0].quantity == 6)
+    #expect(desk.funds.utilisedDebits == money("120"))
+    #expect(desk.funds.totalRealizedPnl == money("-224"))
+  }
+
   @Test func `An entry that partly closes keeps only the margin of what it opens`() {
     let desk = Desk()
     desk.place(.sell, 10, at: "110", quote: "100")

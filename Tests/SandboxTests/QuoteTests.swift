@@ -81,6 +81,29 @@ import Testing
     #expect(desk.trades.count == 1)
   }
 
+  @Test func `A late tick of an earlier connection does not replace the quote`() {
+    let desk = Desk()
+    desk.place(.buy, 1, at: "1", quote: "100")
+    desk.engine.feedChanged(feed: Desk.feed, usableSince: clock(10, 5))
+    desk.tick("SBIN", "101", receivedTime: clock(10, 6))
+    desk.tick("SBIN", "95", receivedTime: clock(10, 4))
+    #expect(desk.hasQuote(0))
+    desk.place(.buy, 1)
+    #expect(desk.trades[0].price == rupees("101"))
+  }
+
+  @Test func `A tick that was overtaken does not replace the quote`() {
+    let desk = Desk()
+    desk.place(.buy, 1, at: "1", quote: "100")
+    desk.tick("SBIN", "101", sequence: 8)
+    desk.tick("SBIN", "95", sequence: 7)
+    desk.place(.buy, 1)
+    #expect(desk.trades[0].price == rupees("101"))
+    desk.tick("SBIN", "102", sequence: 9)
+    desk.place(.buy, 1)
+    #expect(desk.trades[0].price == rupees("102"))
+  }
+
   @Test func `A feed that was never said to be up fills nothing`() {
     let desk = Desk()
     desk.place(.buy, 10, at: "100", quote: "105")
@@ -132,6 +155,8 @@ import Testing
     desk.tick("SBIN", "100", bid: "99", ask: "101")
     desk.tick("SBIN", "102")
     desk.place(.buy, 1)
+    #expect(desk.trades[0].price == rupees("102"))
+    desk.place(.sell, 1)
     #expect(desk.trades[0].price == rupees("102"))
   }
 

@@ -159,6 +159,47 @@ import WebSocket
     }
   }
 
+  @Test func `after any changes exactly what is subscribed still ticks`() throws {
+    try withExchange {
+      $0.ticksPerSecond = 20_000
+    } _: { exchange in
+      let seed = testSeed()
+      var generator = TestGenerator(state: seed)
+      let universe = exchange.universe
+      var others: [TestClient] = []
+      for part in 0..<3 {
+        others.append(try TestClient(port: exchange.port))
+        let tokens = universe.instruments.enumerated().filter { $0.offset % 3 != part }.map(\.element.token)
+        others[part].send(subscribe(tokens))
+        _ = try others[part].nextFrame()
+      }
+      let client = try TestClient(port: exchange.port)
+      var wanted: Set<UInt32> = []
+      for round in 0..<60 {
+        let picked = (0..<20).map { _ in UInt32.random(in: 0..<UInt32(universe.count), using: &generator) }
+        let tokens = picked.map { universe.instruments[Int($0)].token }
+        if round.isMultiple(of: 2) {
+          client.send(subscribe(tokens))
+          wanted.formUnion(picked)
+        } else {
+          client.send(#"{"a":"unsubscribe","v":\#(tokens)}"#)
+          wanted.subtract(picked)
+        }
+        // Takes the interest of a whole connection away at some time.
+        if round == 20 || round == 40 { others.removeLast() }
+      }
+      #expect(eventually { exchange.statistics.connections == 2 })
+      client.send(.ping, [1])
+      while try client.next() != .pong([1]) {}
+      var seen: Set<UInt32> = []
+      for _ in 0..<100_000 where seen != wanted {
+        seen.formUnion(try decode(client.nextFrame(), universe.tokenMap).map(\.instrument))
+        guard seen.isSubset(of: wanted) else { break }
+      }
+      #expect(seen == wanted, "seed \(seed)")
+    }
+  }
+
   @Test func `instruments beyond the connection's limit bring an error text`() throws {
     try withExchange {
       $0.instrumentsPerConnectionMax = 5

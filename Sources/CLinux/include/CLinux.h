@@ -18,6 +18,8 @@ int64_t tg_thread_cpu_nanos(void);
 /// Anonymous zeroed memory, not backed until touched; NULL and errno on failure.
 void *tg_map(size_t bytes);
 void tg_unmap(void *memory, size_t bytes);
+/// memmem: the first place of `part` in `text`, or NULL.
+const void *tg_find(const void *text, size_t text_bytes, const void *part, size_t part_bytes);
 /// fallocate(fd, 0, 0, bytes); 0 or an errno.
 int tg_preallocate(int fd, int64_t bytes);
 /// accept4 on a Unix socket: uid of the peer, or -1.

@@ -69,11 +69,11 @@ struct BusIngest: ~Copyable {
       }
     }
     if ticks > 0 {
-      counters.ticksIngested.add(UInt64(ticks))
       let feed = Int(targets.feed)
       if board.state(of: feed) != .live { board.set(.live, of: feed, now: nowNanos) }
       board.touch(feed, now: nowNanos)
       targets.sequencerWaker?.wake()
+      counters.ticksIngested.add(UInt64(ticks))
     }
     return taken
   }

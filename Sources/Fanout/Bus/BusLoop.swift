@@ -31,6 +31,7 @@ final class BusShared: Sendable {
   let controlWaker: Waker
   let orders: Mailbox<OrderUpdate>
   let isStopping = Atomic<Bool>(false)
+  let isRegistered = Atomic<Bool>(false)
 
   init() {
     let waker = Waker()
@@ -97,7 +98,8 @@ struct BusLoop: ~Copyable {
     pollItems = .allocate(capacity: Self.pollItemsMax)
     pollItems.initialize(repeating: zmq_pollitem_t(), count: Self.pollItemsMax)
     reportedAt = SystemClock.monotonicNanos()
-    surroundings.ring.register(shared.ringWaker)
+    // A ring keeps its sleepers, so a bus that is started again must not register again.
+    if !shared.isRegistered.exchange(true, ordering: .relaxed) { surroundings.ring.register(shared.ringWaker) }
   }
 
   deinit {
@@ -114,6 +116,7 @@ struct BusLoop: ~Copyable {
     publishOrders()
     let released = publisher.releaseWants()
     if !released.isEmpty { surroundings.wanted.apply(released) }
+    publisher.countSubscriptions()
     if let targets = surroundings.ingest, surroundings.configuration.ingest != nil {
       surroundings.board.set(.closed, of: Int(targets.feed), now: surroundings.clock.nowNanos())
     }
@@ -135,6 +138,7 @@ struct BusLoop: ~Copyable {
     if !wants.isEmpty { surroundings.wanted.apply(wants) }
     // What the ring carried while nobody listened is not made up for.
     if !hadSubscribers, publisher.hasSubscribers { reader = TickReader(surroundings.ring) }
+    if taken > 0 { publisher.countSubscriptions() }
     return taken
   }
 

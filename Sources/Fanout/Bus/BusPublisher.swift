@@ -70,22 +70,18 @@ struct BusPublisher: ~Copyable {
       let bytes = UnsafeRawBufferPointer(rebasing: frame[..<min(Int(count), frame.count)])
       if book.onFrame(bytes, wants: &wants) { hasChanged = true }
     }
-    if hasChanged {
-      topics.invalidate()
-      counters.topics.set(UInt64(book.topicCount))
-      counters.wants.set(UInt64(book.heldCount))
-    }
+    if hasChanged { topics.invalidate() }
     return taken
   }
 
-  /// The end: what upstream may forget.
-  mutating func releaseWants() -> [Want] {
-    defer {
-      counters.topics.set(0)
-      counters.wants.set(0)
-    }
-    return book.releaseAll()
+  /// Shows the present subscriptions in the statistics; called once they are in force.
+  func countSubscriptions() {
+    counters.topics.set(UInt64(book.topicCount))
+    counters.wants.set(UInt64(book.heldCount))
   }
+
+  /// The end: what upstream may forget.
+  mutating func releaseWants() -> [Want] { book.releaseAll() }
 
   // MARK: Messages
 

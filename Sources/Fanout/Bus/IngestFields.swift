@@ -1,5 +1,6 @@
 // The fields of a foreign market-data payload as a tick. Pure. Adapters differ in names, units and care, so a field that
-// is absent, null or of another type counts as not sent; only the last price is required.
+// is absent, null, of another type or beyond all reason counts as not sent; only the last price is required. The bounds
+// keep later arithmetic of any consumer far from overflow.
 
 import JSONText
 import Market
@@ -8,11 +9,9 @@ enum IngestFields {
   private static let nanosPerMilli: Int64 = 1_000_000
   /// Older than this, a receive time is in another unit or wrong.
   private static let receivedAgeMaxMillis: Int64 = 86_400_000
-  /// Trade times at or above this are in milliseconds, below it in seconds (the year 5138, 1973).
-  private static let millisMin: Int64 = 100_000_000_000
-  private static let secondsMin: Int64 = 1_000_000_000
-  /// The year 2100.
-  private static let millisMax: Int64 = 4_102_444_800_000
+  /// Trade times that are believed: from 2001 to 2100, in seconds or in milliseconds. The ranges do not meet.
+  private static let tradeTimeSeconds: Range<Int64> = 1_000_000_000..<4_102_444_800
+  private static let tradeTimeMillis: Range<Int64> = 1_000_000_000_000..<4_102_444_800_000
 
   /// False when there is no last price.
   static func fill(
@@ -43,8 +42,9 @@ enum IngestFields {
   }
 
   private static func tradeTimeNanos(_ value: Int64?) -> Int64? {
-    guard let value, value >= secondsMin, value < millisMax else { return nil }
-    return value >= millisMin ? value * nanosPerMilli : value * 1000 * nanosPerMilli
+    guard let value else { return nil }
+    if tradeTimeMillis.contains(value) { return value * nanosPerMilli }
+    return tradeTimeSeconds.contains(value) ? value * 1000 * nanosPerMilli : nil
   }
 
   private static func fillQuote(_ tick: UnsafeMutablePointer<Tick>, _ fields: Fields) -> Presence {
@@ -55,11 +55,11 @@ enum IngestFields {
       (tick.pointee.open, tick.pointee.high, tick.pointee.low, tick.pointee.close) = (open, high, low, close)
       presence.insert(.ohlc)
     }
-    if let volume = fields.integer("volume") {
+    if let volume = fields.quantity("volume") {
       tick.pointee.volume = volume
       presence.insert(.volume)
     }
-    let quantity = fields.integer("last_trade_quantity") ?? fields.integer("last_quantity") ?? fields.integer("ltq")
+    let quantity = fields.quantity("last_trade_quantity") ?? fields.quantity("last_quantity") ?? fields.quantity("ltq")
     if let quantity {
       tick.pointee.lastTradeQuantity = quantity
       presence.insert(.lastTradeQuantity)
@@ -68,11 +68,11 @@ enum IngestFields {
       tick.pointee.averagePrice = average
       presence.insert(.averagePrice)
     }
-    if let buy = fields.integer("total_buy_quantity"), let sell = fields.integer("total_sell_quantity") {
+    if let buy = fields.quantity("total_buy_quantity"), let sell = fields.quantity("total_sell_quantity") {
       (tick.pointee.totalBuyQuantity, tick.pointee.totalSellQuantity) = (buy, sell)
       presence.insert(.totals)
     }
-    if let openInterest = fields.integer("oi") {
+    if let openInterest = fields.quantity("oi") {
       tick.pointee.openInterest = openInterest
       presence.insert(.openInterest)
     }
@@ -85,12 +85,12 @@ enum IngestFields {
 
   private static func fillBest(_ tick: UnsafeMutablePointer<Tick>, _ fields: Fields) -> Presence {
     var presence: Presence = []
-    if let price = fields.price("bid_price"), let size = fields.integer("bid_size") {
+    if let price = fields.price("bid_price"), let size = fields.quantity("bid_size") {
       tick.pointee.bidPrice = price
       tick.pointee.bidQuantity = UInt32(clamping: size)
       presence.insert(.bestBid)
     }
-    if let price = fields.price("ask_price"), let size = fields.integer("ask_size") {
+    if let price = fields.price("ask_price"), let size = fields.quantity("ask_size") {
       tick.pointee.askPrice = price
       tick.pointee.askQuantity = UInt32(clamping: size)
       presence.insert(.bestAsk)
@@ -119,13 +119,17 @@ enum IngestFields {
   private static func level(_ value: JSONValue) -> DepthLevel {
     let fields = Fields(value)
     return DepthLevel(
-      price: fields.price("price") ?? 0, quantity: UInt32(clamping: fields.integer("quantity") ?? 0),
-      orders: UInt32(clamping: fields.integer("orders") ?? 0))
+      price: fields.price("price") ?? 0, quantity: UInt32(clamping: fields.quantity("quantity") ?? 0),
+      orders: UInt32(clamping: fields.quantity("orders") ?? 0))
   }
 }
 
 /// Members of an object as numbers.
 private struct Fields {
+  /// A billion rupees, in 1e-8 units.
+  private static let priceMax: Int64 = 100_000_000_000_000_000
+  private static let quantityMax: Int64 = 1_000_000_000_000_000
+
   private var values: [String: JSONValue] = [:]
 
   init(_ object: JSONValue) {
@@ -136,9 +140,14 @@ private struct Fields {
   /// 1511.3999999999999, is rounded away.
   func price(_ name: String) -> Int64? {
     guard let value = values[name], value.kind == .integer || value.kind == .real else { return nil }
-    if let exact = Price.parse(String(decoding: value.raw, as: UTF8.self)) { return exact }
-    guard let double = value.double else { return nil }
-    return Int64(exactly: (double * Double(Price.scale)).rounded())
+    let exact = Price.parse(String(decoding: value.raw, as: UTF8.self))
+    let price = exact ?? value.double.flatMap { Int64(exactly: ($0 * Double(Price.scale)).rounded()) }
+    return price.flatMap { $0.magnitude <= Self.priceMax.magnitude ? $0 : nil }
+  }
+
+  /// A count of something.
+  func quantity(_ name: String) -> Int64? {
+    integer(name).flatMap { (0...Self.quantityMax).contains($0) ? $0 : nil }
   }
 
   /// Also of a number that is written with a fraction of zero, as some tools do.

@@ -10,7 +10,8 @@ import TickRing
 package final class SubscriptionIndex {
   /// Client numbers are below this: the top bit of an entry says whether the client wants sequence numbers.
   package static let clientsMax = 1 << 24
-  static let modes = Mode.allCases.count
+  /// Keys of an instrument. A literal: `allCases` makes an array.
+  static let modes = 3
   private static let sequenceBit: UInt32 = 1 << 31
 
   var lists: SubscriberLists
@@ -46,7 +47,9 @@ package final class SubscriptionIndex {
 
   static func instrument(ofKey key: UInt32) -> UInt32 { key / UInt32(modes) }
 
-  static func mode(ofKey key: UInt32) -> Mode { Mode.allCases[Int(key) % modes] }
+  static func mode(ofKey key: UInt32) -> Mode {
+    Mode(rawValue: UInt8(truncatingIfNeeded: key % UInt32(modes)) &+ 1).unsafelyUnwrapped
+  }
 
   @inline(__always) static func client(ofEntry entry: UInt32) -> Int { Int(entry & ~sequenceBit) }
 

@@ -129,17 +129,14 @@ final class TickFanout {
   /// After a lap: the newest value of every subscribed instrument and mode that has moved on since. Ticks of the ring
   /// that are older than it are skipped later by their sequence.
   private func heal() {
-    for key in stride(from: 0, to: index.lists.keyCount, by: SubscriptionIndex.modes) {
-      var isRead = false
-      for mode in Mode.allCases {
-        let head = index.lists.head(key + mode.index)
-        guard head.pointee.count > 0 else { continue }
-        if !isRead {
-          guard lastValues.read(UInt32(key / SubscriptionIndex.modes), into: tick) else { break }
-          isRead = true
-        }
+    for first in stride(from: 0, to: index.lists.keyCount, by: SubscriptionIndex.modes) {
+      let isWanted = (0..<SubscriptionIndex.modes).contains { index.lists.head(first + $0).pointee.count > 0 }
+      guard isWanted, lastValues.read(UInt32(first / SubscriptionIndex.modes), into: tick) else { continue }
+      for key in first..<first + SubscriptionIndex.modes {
+        let head = index.lists.head(key)
+        let mode = SubscriptionIndex.mode(ofKey: UInt32(key))
         let sequence = tick.pointee.sequence(of: mode)
-        guard sequence > head.pointee.delivered else { continue }
+        guard head.pointee.count > 0, sequence > head.pointee.delivered else { continue }
         head.pointee.delivered = sequence
         statistics.healed &+= UInt64(head.pointee.count)
         broadcast(tick, mode, sequence, head)

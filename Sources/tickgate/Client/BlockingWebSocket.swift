@@ -3,7 +3,7 @@
 import Glibc
 import WebSocket
 
-struct BlockingWebSocket: ~Copyable {
+final class BlockingWebSocket {
   struct Failure: Error, CustomStringConvertible { let description: String }
 
   private let descriptor: Int32
@@ -13,9 +13,9 @@ struct BlockingWebSocket: ~Copyable {
 
   /// - Parameter host: address or name.
   init(host: String, port: UInt16) throws {
+    connection = WebSocketConnection(ConnectionOptions(role: .client))
     descriptor = try Self.dial(host: host, port: port)
     buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
-    connection = WebSocketConnection(ConnectionOptions(role: .client))
     try shakeHands(host: host, port: port)
   }
 
@@ -42,7 +42,7 @@ struct BlockingWebSocket: ~Copyable {
     return fd
   }
 
-  private mutating func shakeHands(host: String, port: UInt16) throws {
+  private func shakeHands(host: String, port: UInt16) throws {
     var generator = SystemRandomNumberGenerator()
     let nonce = (0..<ClientHandshake.nonceBytes).map { _ in UInt8.random(in: 0...255, using: &generator) }
     var handshake = try ClientHandshake(
@@ -61,7 +61,7 @@ struct BlockingWebSocket: ~Copyable {
     }
   }
 
-  mutating func send(_ text: [UInt8]) {
+  func send(_ text: [UInt8]) {
     let key = UInt32.random(in: .min ... .max)
     var frame = [UInt8](repeating: 0, count: 14 + text.count)
     let count = frame.withUnsafeMutableBytes { out in
@@ -74,7 +74,7 @@ struct BlockingWebSocket: ~Copyable {
   }
 
   /// The next text message; pings are answered on the way.
-  mutating func receive() throws -> [UInt8] {
+  func receive() throws -> [UInt8] {
     while true {
       switch connection.next() {
       case .text(let message), .binary(let message): return Array(message)

@@ -55,7 +55,7 @@ struct SubCommand: ParsableCommand {
   }
 
   private func watch(_ keys: [(exchange: String, symbol: String)], apiKey: String) throws {
-    var socket = try BlockingWebSocket(host: host, port: port)
+    let socket = try BlockingWebSocket(host: host, port: port)
     socket.send(Self.authentication(apiKey))
     socket.send(subscription(keys))
     var table = LiveTable()

@@ -7,11 +7,10 @@ struct Banner {
   var feeds: [String]
   var instrumentCount: Int
   var simulatorPort: UInt16?
-  /// A key that was made just now: this is the only time that it is shown.
-  var newKey: String?
   var firstSymbol: String?
 
-  func text(httpPort: Int) -> String {
+  /// - Parameter newKey: a key that was made just now: this is the only time that it is shown.
+  func text(httpPort: Int, newKey: String?) -> String {
     let host = settings.string(.webSocketHost)
     var lines = [
       "tickgate \(Tickgate.version) is up: feeds \(feeds.joined(separator: ", ")), \(instrumentCount) instruments",

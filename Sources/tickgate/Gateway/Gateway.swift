@@ -13,6 +13,7 @@ import ServiceLifecycle
 import Settings
 import Simulator
 import TickRing
+import UnixSignals
 
 /// A gateway with its settings, not yet started.
 struct Gateway {
@@ -36,8 +37,7 @@ struct Gateway {
     try FileSystem.makeDirectory(directory)
     let lock = try InstanceLock(directory: directory)
     let keys = try KeyStore(stateDirectory: directory, clock: clock)
-    let newKey = try firstKey(keys)
-    let parts = try start(keys, newKey: newKey)
+    let parts = try start(keys)
     var configuration = ServiceGroupConfiguration(
       services: parts, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
     configuration.maximumGracefulShutdownDuration = .seconds(Self.stopSeconds)
@@ -45,16 +45,22 @@ struct Gateway {
     withExtendedLifetime(lock) {}
   }
 
-  /// The key that a first start makes; nil when there are keys already.
-  private func firstKey(_ keys: KeyStore) throws -> String? {
-    guard try keys.list().isEmpty else { return nil }
-    return try keys.add(name: "first", userID: settings.string(.user))
+  /// The key that a first start makes, once everything else has come up: a key that nobody was shown is lost. Nil when
+  /// there are keys already.
+  private func firstKey(_ keys: KeyStore) -> String? {
+    do {
+      guard try keys.list().isEmpty else { return nil }
+      return try keys.add(name: "first", userID: settings.string(.user))
+    } catch {
+      log.error("no API key could be made: \(error)")
+      return nil
+    }
   }
 
   // MARK: Parts
 
   /// Starts the parts in the order in which they need one another. What was started before a failure is stopped.
-  private func start(_ keys: KeyStore, newKey: String?) throws -> [ServiceGroupConfiguration.ServiceConfiguration] {
+  private func start(_ keys: KeyStore) throws -> [ServiceGroupConfiguration.ServiceConfiguration] {
     let assembly = try FeedAssembly(settings, clock: clock, log: log)
     let ingestEndpoint = settings.string(.busIngest)
     let takesTicks = !ingestEndpoint.isEmpty
@@ -99,12 +105,12 @@ struct Gateway {
       let surroundings = OrderGatewaySurroundings(
         registry: assembly.registry, ring: ring, lastValues: lastValues, board: board, wanted: feeds,
         calendar: assembly.calendar, clock: clock, keys: keys, sinks: [fanout, bus], log: log)
-      let banner = makeBanner(assembly, webSocketPort: webSocketPort, newKey: newKey)
+      let banner = makeBanner(assembly, webSocketPort: webSocketPort)
       started.append(
         try OrderGatewayService(
           configuration: orderConfiguration(broker: board.names[0]), surroundings: surroundings
         ) { port in
-          print(banner.text(httpPort: port))
+          print(banner.text(httpPort: port, newKey: firstKey(keys)))
           fflush(nil)
         })
     } catch {
@@ -114,11 +120,11 @@ struct Gateway {
     return started.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) }
   }
 
-  private func makeBanner(_ assembly: FeedAssembly, webSocketPort: UInt16, newKey: String?) -> Banner {
+  private func makeBanner(_ assembly: FeedAssembly, webSocketPort: UInt16) -> Banner {
     let first = assembly.registry.instruments.first { $0.kind == .equity } ?? assembly.registry.instruments.first
     return Banner(
       webSocketPort: webSocketPort, settings: settings, feeds: assembly.definitions.map(\.name),
-      instrumentCount: assembly.registry.count, simulatorPort: assembly.exchange?.port, newKey: newKey,
+      instrumentCount: assembly.registry.count, simulatorPort: assembly.exchange?.port,
       firstSymbol: first.map { "\($0.exchange.code):\($0.symbol)" })
   }
 

@@ -1,19 +1,8 @@
-import Dispatch
-import Glibc
+import UnixSignals
 
 /// SIGTERM and SIGINT as something to wait for.
 enum Signals {
   static func waitForStop() async {
-    let stream = AsyncStream<Void> { continuation in
-      let sources = [SIGTERM, SIGINT].map { number in
-        signal(number, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-        source.setEventHandler { continuation.yield(()) }
-        source.resume()
-        return source
-      }
-      continuation.onTermination = { _ in for source in sources { source.cancel() } }
-    }
-    for await _ in stream { return }
+    for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { return }
   }
 }

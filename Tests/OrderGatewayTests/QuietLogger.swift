@@ -1,0 +1,4 @@
+import Logging
+
+/// Logs nothing.
+let quietLogger = Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() }
