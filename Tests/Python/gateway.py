@@ -15,7 +15,9 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = Path(os.environ.get("BINARY_UNDER_TEST", ROOT / ".build" / "release" / "tickgate"))
+OWN_BINARY = ROOT / ".build" / "release" / "tickgate"
+BINARY = Path(os.environ.get("BINARY_UNDER_TEST", OWN_BINARY))
+IS_OWN_BINARY = BINARY == OWN_BINARY
 START_SECONDS = 20
 STOP_SECONDS = 15
 
@@ -142,6 +144,7 @@ class Gateway:
 
     def command(self, *arguments, timeout=30):
         """A command of the binary with the settings of this gateway."""
+        self.directory.mkdir(parents=True, exist_ok=True)
         return run_command(*arguments, directory=self.directory, environment=self.environment, timeout=timeout)
 
     def add_key(self, name="test", user="asha") -> str:

@@ -141,6 +141,7 @@ struct Gateway {
     var configuration = FanoutConfiguration()
     configuration.host = settings.string(.webSocketHost)
     configuration.port = UInt16(settings.integer(.webSocketPort))
+    configuration.allowedOrigins = settings.strings(.webSocketAllowedOrigins)
     configuration.clientsMax = settings.integer(.webSocketClientsMax)
     configuration.connectionsPerAddressMax = settings.integer(.webSocketConnectionsPerAddressMax)
     configuration.subscriptionsPerClientMax = settings.integer(.webSocketSubscriptionsPerClientMax)

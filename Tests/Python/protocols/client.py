@@ -18,7 +18,10 @@ class Client:
     def __init__(self, gateway, key=None, path="/", **options):
         options.setdefault("compression", None)
         options.setdefault("max_size", None)
-        self.socket = connect(gateway.ws_url + path, open_timeout=WAIT_SECONDS, **options)
+        # With a bound the library stops reading, and then waits in vain for the answer to its close.
+        options.setdefault("max_queue", None)
+        self._connection = connect(gateway.ws_url + path, open_timeout=WAIT_SECONDS, **options)
+        self.socket = self._connection.__enter__()
         self.ticks = []
         self.others = []
         if key:

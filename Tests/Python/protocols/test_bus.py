@@ -7,7 +7,7 @@ import time
 import pytest
 import zmq
 from client import Client
-from gateway import free_port
+from gateway import Gateway, free_port
 
 WAIT_MILLIS = 10_000
 
@@ -109,8 +109,13 @@ class TestPublishing:
             assert subscriber.receive()[0] == "NSE_SBIN_LTP"
 
     def test_an_unknown_topic_is_a_filter_and_no_harm(self, endpoint):
-        with Subscriber(endpoint, "NSE_NOPE_LTP", "x" * 5000, "_", "NSE__LTP", "NSE_SBIN_LTP") as subscriber:
+        with Subscriber(endpoint, "NSE_NOPE_LTP", "x" * 4000, "_", "NSE__LTP", "NSE_SBIN_LTP") as subscriber:
             assert subscriber.receive()[0] == "NSE_SBIN_LTP"
+
+    def test_a_subscriber_with_an_endless_topic_disturbs_nobody(self, endpoint):
+        with Subscriber(endpoint, "NSE_SBIN_LTP") as subscriber, Subscriber(endpoint, "x" * 100_000):
+            for _ in range(50):
+                assert subscriber.receive()[0] == "NSE_SBIN_LTP"
 
     def test_order_events_are_published_under_their_user(self, gateway, key, endpoint):
         with Subscriber(endpoint, "ANALYZE_asha_orders") as subscriber:
@@ -126,19 +131,19 @@ class TestPublishing:
             assert (event["type"], event["orderid"]) == ("order_update", reply["orderid"])
 
 
+@pytest.fixture(scope="module")
+def open_gateway(tmp_path_factory):
+    """A gateway that takes what other processes publish."""
+    port = free_port()
+    running = Gateway(tmp_path_factory.mktemp("ingest"), {"bus.ingest": f"tcp://127.0.0.1:{port}"})
+    running.ingest = f"tcp://127.0.0.1:{port}"
+    running.start()
+    running.key = running.add_key()
+    yield running
+    running.stop()
+
+
 class TestIngest:
-    @pytest.fixture(scope="class")
-    def open_gateway(self, tmp_path_factory):
-        from gateway import Gateway
-
-        port = free_port()
-        running = Gateway(tmp_path_factory.mktemp("ingest"), {"bus.ingest": f"tcp://127.0.0.1:{port}"})
-        running.ingest = f"tcp://127.0.0.1:{port}"
-        running.start()
-        running.key = running.add_key()
-        yield running
-        running.stop()
-
     @pytest.fixture
     def publisher(self, open_gateway):
         socket = zmq.Context.instance().socket(zmq.PUB)

@@ -136,9 +136,9 @@ class TestShapes:
 
     def test_a_future_has_open_interest(self, gateway, client, tmp_path):
         symbol = future(tmp_path)
-        client.subscribe(symbol, "NFO", 2)
-        data = client.tick(symbol, 2)["data"]
-        check_data(data, symbol, "NFO", 2)
+        client.subscribe(symbol, "NFO", 3)
+        data = client.tick(symbol, 3)["data"]
+        check_data(data, symbol, "NFO", 3)
         assert data["oi"] > 0
 
 
