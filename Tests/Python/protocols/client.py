@@ -69,6 +69,11 @@ class Client:
                     return tick
             self._receive(deadline)
 
+    def fresh(self, symbol, mode=None, seconds=WAIT_SECONDS):
+        """The next market data message that the gateway received after this call began."""
+        asked = time.time() * 1000
+        return self.tick(symbol, mode, lambda tick: tick["data"]["timestamp"] >= asked, seconds)
+
     def collect(self, seconds):
         """All market data of a time."""
         deadline = time.monotonic() + seconds

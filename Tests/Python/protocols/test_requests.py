@@ -289,9 +289,7 @@ class TestUnsubscribe:
             other.request({"action": "unsubscribe", "mode": 3} | entry("ITC"))
             other.close()
             time.sleep(0.6)
-            client.ticks.clear()
-            asked = time.time() * 1000
-            assert client.tick("ITC", 3, lambda tick: tick["data"]["timestamp"] >= asked)
+            assert client.fresh("ITC", 3)
 
 
 class TestInformation:

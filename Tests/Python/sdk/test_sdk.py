@@ -176,6 +176,19 @@ class TestOrders:
             else:
                 assert row["average_price"] >= last + step - 0.001
 
+    def test_status_trades_and_position_of_an_order(self, client):
+        order_id = self.place(client, symbol="TCS", quantity=3, product="CNC")
+        status = wait_until(
+            lambda: (r := client.orderstatus(order_id=order_id))["data"]["order_status"] == "complete" and r
+        )
+        assert status["data"]["average_price"] > 0 and status["data"]["quantity"] == 3
+        trade = next(one for one in client.tradebook()["data"] if one["orderid"] == order_id)
+        assert (trade["symbol"], trade["quantity"]) == ("TCS", 3)
+        assert trade["average_price"] == status["data"]["average_price"]
+        assert client.openposition(symbol="TCS", exchange="NSE", product="CNC")["quantity"] == 3
+        assert client.holdings()["data"]["holdings"] == []
+        assert client.analyzerstatus()["data"]["analyze_mode"] is True
+
     def test_an_open_order_can_be_cancelled(self, client):
         order_id = self.place(client, price_type="LIMIT", price=1.05, symbol="INFY")
         assert self.row(client, order_id)["order_status"] == "open"
