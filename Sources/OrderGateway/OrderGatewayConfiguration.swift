@@ -60,6 +60,7 @@ public struct OrderGatewayConfiguration: Sendable {
     if quoteWaitNanos < 0 || quoteFreshNanos < 0 || quoteRefreshNanos < 0 || quoteWaitsMax < 0 {
       return "waits for prices must not be negative"
     }
+    if !rules.isValid { return "starting capital, leverage or session boundary of the paper exchange make no sense" }
     return nil
   }
 }

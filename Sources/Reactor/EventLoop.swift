@@ -14,6 +14,9 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
   private let log: Logger
   private var listeners: [(descriptor: Int32, isAccepting: Bool)] = []
   private var nextSweepNanos: Int64 = 0
+  private var acceptFailures = 0
+  private var nextAcceptReportNanos: Int64 = 0
+  private static var acceptReportNanos: Int64 { 10_000_000_000 }
 
   /// To be called on the thread that will `run`.
   public init(handler: Handler, sockets: Sockets, backend: Backend, waker: Waker, log: Logger) {
@@ -127,9 +130,7 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
     if !completion.isContinuing, listeners.indices.contains(number) { listeners[number].isAccepting = false }
     guard completion.result >= 0 else {
       // Out of descriptors, for example: armed again by the next sweep, so that it does not spin.
-      if completion.result != -ECANCELED {
-        log.warning("accept failed", metadata: ["cause": "\(LoopError.text(-completion.result))"])
-      }
+      if completion.result != -ECANCELED { noteAcceptFailure(-completion.result) }
       return
     }
     let descriptor = completion.result
@@ -141,6 +142,17 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
       return
     }
     handler.onAccept(id, listener: number, peer: peer)
+  }
+
+  /// A lasting failure is said once per interval, with its count.
+  private func noteAcceptFailure(_ code: Int32) {
+    acceptFailures += 1
+    let now = SystemClock.monotonicNanos()
+    guard now >= nextAcceptReportNanos else { return }
+    nextAcceptReportNanos = now + Self.acceptReportNanos
+    log.warning(
+      "connections cannot be accepted", metadata: ["cause": "\(LoopError.text(code))", "times": "\(acceptFailures)"])
+    acceptFailures = 0
   }
 
   private func onConnect(_ completion: Completion) {

@@ -17,6 +17,7 @@ private final class TestLog: RecordLog {
 
   func takeLedger() -> Ledger { Ledger() }
   func rotate(to ledger: Ledger) throws {}
+  func close() {}
   var needsRotation: Bool { false }
 
   func append(_ records: [Record]) throws {

@@ -61,7 +61,7 @@ struct HTTPClient: Sendable {
       var done = 0
       while done < part.count {
         let count = part.withUnsafeBytes {
-          send(socket, $0.baseAddress! + done, $0.count - done, Int32(MSG_NOSIGNAL.rawValue))
+          send(socket, $0.baseAddress! + done, $0.count - done, Int32(MSG_NOSIGNAL))
         }
         if count <= 0 { break }
         done += count

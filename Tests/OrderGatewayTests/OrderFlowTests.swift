@@ -33,7 +33,7 @@ import Testing
     #expect(positions.object["total_pnl"] as? Double == -5)
     #expect(positions.object["mode"] as? String == "analyze")
     let funds = await desk.post("funds")
-    #expect(funds.data["availablecash"] as? Double == 10_000_000 - 2000)
+    #expect(funds.data["availablecash"] as? Double == 9_998_000)
     #expect(funds.data["utiliseddebits"] as? Double == 2000)
     #expect(funds.data["m2munrealized"] as? Double == -5)
     #expect(funds.object["mode"] as? String == "analyze")

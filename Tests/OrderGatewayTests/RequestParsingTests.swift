@@ -46,7 +46,9 @@ import Testing
   @Test func `nesting is bounded`() throws {
     let fine = RequestJSON.depthMax
     _ = try read(String(repeating: "[", count: fine) + String(repeating: "]", count: fine))
-    #expect(throws: MalformedJSON.self) { try read(String(repeating: "[", count: fine + 1)) }
+    #expect(throws: MalformedJSON.self) {
+      try read(String(repeating: "[", count: fine + 1) + String(repeating: "]", count: fine + 1))
+    }
     #expect(throws: MalformedJSON.self) { try read(String(repeating: "{\"a\":", count: 100_000)) }
   }
 

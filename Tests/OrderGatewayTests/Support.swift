@@ -165,7 +165,8 @@ struct Desk: Sendable {
       configuration: configuration,
       surroundings: OrderGatewaySurroundings(
         registry: testRegistry, ring: feed.ring, lastValues: feed.lastValues, board: feed.board, wanted: wants,
-        calendar: options.calendar, clock: clock, keys: keys, sinks: [sink]),
+        calendar: options.calendar, clock: clock, keys: keys, sinks: [sink],
+        log: quietLogger),
       recordLog: options.recordLog, onRunning: { portKnown.yield($0) })
     self.service = service
     let group = ServiceGroup(services: [service], logger: quietLogger)

@@ -3,7 +3,7 @@ import Sandbox
 // What REST asks of the engine thread, and how it is answered.
 
 /// Why a command got no answer of the engine.
-public enum EngineUnavailable: Error, Sendable, Equatable {
+enum EngineUnavailable: Error, Sendable, Equatable {
   /// The journal failed: nothing can be acknowledged any more.
   case journalFailed
   /// Too many commands are waiting already.

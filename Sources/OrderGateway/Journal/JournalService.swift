@@ -51,6 +51,7 @@ final class JournalService: Sendable {
 
   /// The thread's body.
   func run() {
+    defer { log.close() }
     while true {
       // Read before the groups are taken: what was submitted before the stop is then in what is taken.
       let isLast = isStopping.load(ordering: .acquiring)

@@ -13,11 +13,14 @@ public protocol RecordLog: Sendable {
   func rotate(to ledger: Ledger) throws
   /// Whether the log has grown enough for a new snapshot.
   var needsRotation: Bool { get }
+  /// Lets others have the log; nothing is called afterwards.
+  func close()
 }
 
 /// The journal files of the sandbox. The lock is never contended: it only tells the compiler who owns the writer.
 public final class FileRecordLog: RecordLog {
-  private let writer: Mutex<JournalWriter>
+  /// Nil when closed.
+  private let writer: Mutex<JournalWriter?>
   /// Bytes of an interrupted last write that opening dropped; they were never acknowledged.
   public let droppedBytes: Int
 
@@ -28,15 +31,17 @@ public final class FileRecordLog: RecordLog {
     writer = Mutex(opened)
   }
 
-  public func takeLedger() -> Ledger { writer.withLock { $0.takeLedger() } }
+  public func takeLedger() -> Ledger { writer.withLock { $0?.takeLedger() ?? Ledger() } }
 
   public func append(_ records: [Record]) throws {
-    try writer.withLock { (writer: inout JournalWriter) throws(JournalError) in try writer.append(records) }
+    try writer.withLock { (writer: inout JournalWriter?) throws(JournalError) in try writer?.append(records) }
   }
 
   public func rotate(to ledger: Ledger) throws {
-    try writer.withLock { (writer: inout JournalWriter) throws(JournalError) in try writer.rotate(to: ledger) }
+    try writer.withLock { (writer: inout JournalWriter?) throws(JournalError) in try writer?.rotate(to: ledger) }
   }
 
-  public var needsRotation: Bool { writer.withLock { $0.needsRotation } }
+  public var needsRotation: Bool { writer.withLock { $0?.needsRotation ?? false } }
+
+  public func close() { writer.withLock { $0 = nil } }
 }
