@@ -98,9 +98,9 @@ def test_watching_symbols_from_the_command_line(gateway, key):
             env=clean_environment(TICKGATE_KEY=key), capture_output=True, text=True, timeout=30,
         )  # fmt: skip
 
-    done = sub("NSE:RELIANCE", "NSE_INDEX:NIFTY", "--mode", "quote", "--count", "20", key=key)
+    done = sub("NSE:RELIANCE", "NSE_INDEX:NIFTY", "--mode", "quote", "--count", "500", key=key)
     assert done.returncode == 0, done.stderr
     ticks = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(ticks) == 20 and {tick["symbol"] for tick in ticks} == {"RELIANCE", "NIFTY"}
+    assert len(ticks) == 500 and {tick["symbol"] for tick in ticks} == {"RELIANCE", "NIFTY"}
     assert sub("NSE:RELIANCE", key="wrong").returncode not in (0, -11)
     assert "NOPE" in sub("NSE:NOPE", "NSE:RELIANCE", "--count", "1", key=key).stderr
