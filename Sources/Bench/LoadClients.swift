@@ -225,25 +225,10 @@ final class LoadClients: LoopHandler {
   }
 
   private func send(_ socket: SocketID, _ text: String) {
-    let payload = Array(text.utf8)
-    var frame = [UInt8](repeating: 0, count: 14 + payload.count)
-    let key = UInt32.random(in: .min ... .max)
-    let count = frame.withUnsafeMutableBytes { out in
-      let header = FrameWriter.writeHeader(.text, payloadCount: payload.count, maskKey: key, to: out.baseAddress!)
-      payload.withUnsafeBytes {
-        (out.baseAddress! + header).copyMemory(from: $0.baseAddress!, byteCount: payload.count)
-      }
-      Masking.apply(key, to: out.baseAddress! + header, count: payload.count)
-      return header + payload.count
-    }
-    _ = sockets.append(socket, Array(frame[0..<count]))
+    _ = sockets.append(socket, ClientFrames.text(Array(text.utf8), maskKey: .random(in: .min ... .max)))
   }
 
   private func pong(_ socket: SocketID, _ payload: UnsafeRawBufferPointer) {
-    var frame = [UInt8](repeating: 0, count: FrameWriter.controlFrameBytesMax)
-    let count = frame.withUnsafeMutableBytes {
-      FrameWriter.writeControl(.pong, payload: payload, maskKey: .random(in: .min ... .max), to: $0)
-    }
-    _ = sockets.append(socket, Array(frame[0..<count]))
+    _ = sockets.append(socket, ClientFrames.control(.pong, payload, maskKey: .random(in: .min ... .max)))
   }
 }

@@ -30,7 +30,6 @@ final class FeedLink {
   private var handshake: ClientHandshake?
   private var connection: WebSocketConnection
   private var keepalive: Keepalive?
-  private var control: [UInt8] = []
   private var hasReportedLimit = false
   private(set) var tickCount: UInt64 = 0
 
@@ -285,32 +284,17 @@ final class FeedLink {
 
   private func sendText(_ text: [UInt8]) {
     guard let socket else { return }
-    let key = UInt32.random(in: .min ... .max)
-    var frame = [UInt8](repeating: 0, count: 14 + text.count)
-    let count = frame.withUnsafeMutableBytes { out in
-      let header = FrameWriter.writeHeader(.text, payloadCount: text.count, maskKey: key, to: out.baseAddress!)
-      text.withUnsafeBytes { (out.baseAddress! + header).copyMemory(from: $0.baseAddress!, byteCount: text.count) }
-      Masking.apply(key, to: out.baseAddress! + header, count: text.count)
-      return header + text.count
-    }
-    frame.withUnsafeBytes { _ = sockets.append(socket, UnsafeRawBufferPointer(rebasing: $0[0..<count])) }
+    _ = sockets.append(socket, ClientFrames.text(text, maskKey: .random(in: .min ... .max)))
   }
 
   private func sendControl(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
     guard let socket else { return }
-    withUnsafeTemporaryAllocation(byteCount: FrameWriter.controlFrameBytesMax, alignment: 1) { out in
-      let count = FrameWriter.writeControl(
-        opcode, payload: payload, maskKey: .random(in: .min ... .max), to: out)
-      _ = sockets.append(socket, UnsafeRawBufferPointer(rebasing: out[0..<count]))
-    }
+    _ = sockets.append(socket, ClientFrames.control(opcode, payload, maskKey: .random(in: .min ... .max)))
   }
 
   private func sendClose(_ code: UInt16?) {
     guard let socket else { return }
-    withUnsafeTemporaryAllocation(byteCount: FrameWriter.controlFrameBytesMax, alignment: 1) { out in
-      let count = FrameWriter.writeClose(code: code, maskKey: .random(in: .min ... .max), to: out)
-      _ = sockets.append(socket, UnsafeRawBufferPointer(rebasing: out[0..<count]))
-    }
+    _ = sockets.append(socket, ClientFrames.close(code, maskKey: .random(in: .min ... .max)))
     connection.closeSent()
   }
 }

@@ -61,24 +61,14 @@ final class BlockingWebSocket {
     }
   }
 
-  func send(_ text: [UInt8]) {
-    let key = UInt32.random(in: .min ... .max)
-    var frame = [UInt8](repeating: 0, count: 14 + text.count)
-    let count = frame.withUnsafeMutableBytes { out in
-      let header = FrameWriter.writeHeader(.text, payloadCount: text.count, maskKey: key, to: out.baseAddress!)
-      text.withUnsafeBytes { (out.baseAddress! + header).copyMemory(from: $0.baseAddress!, byteCount: text.count) }
-      Masking.apply(key, to: out.baseAddress! + header, count: text.count)
-      return header + text.count
-    }
-    write(Array(frame[0..<count]))
-  }
+  func send(_ text: [UInt8]) { write(ClientFrames.text(text, maskKey: .random(in: .min ... .max))) }
 
   /// The next text message; pings are answered on the way.
   func receive() throws -> [UInt8] {
     while true {
       switch connection.next() {
       case .text(let message), .binary(let message): return Array(message)
-      case .ping(let payload): sendControl(.pong, Array(payload))
+      case .ping(let payload): write(ClientFrames.control(.pong, payload, maskKey: .random(in: .min ... .max)))
       case .pong: break
       case .closed(let code, let reason):
         let text = String(decoding: reason, as: UTF8.self)
@@ -87,16 +77,6 @@ final class BlockingWebSocket {
       case .needMore: connection.receive(try readChunk())
       }
     }
-  }
-
-  private func sendControl(_ opcode: Opcode, _ payload: [UInt8]) {
-    var frame = [UInt8](repeating: 0, count: FrameWriter.controlFrameBytesMax)
-    let count = frame.withUnsafeMutableBytes { out in
-      payload.withUnsafeBytes {
-        FrameWriter.writeControl(opcode, payload: $0, maskKey: .random(in: .min ... .max), to: out)
-      }
-    }
-    write(Array(frame[0..<count]))
   }
 
   private func write(_ bytes: [UInt8]) {
