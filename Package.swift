@@ -65,8 +65,10 @@ let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("SandboxTests", ["Sandbox", "Market"]),
   ("SimulatorTests", ["Simulator", "Normalize", "Market", "Reactor", "WebSocket", "JSONText"]),
 ]
+targets.append(.target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict))
 for test in testsOfCore {
-  targets.append(.testTarget(name: test.name, dependencies: test.dependencies, swiftSettings: strict))
+  targets.append(
+    .testTarget(name: test.name, dependencies: test.dependencies + ["TestSupport"], swiftSettings: strict))
 }
 
 if !coreOnly {
@@ -112,9 +114,8 @@ if !coreOnly {
       exclude: ["CMallocCount"],
       swiftSettings: hot),
     .testTarget(
-      name: "OrderGatewayTests", dependencies: ["OrderGateway", "Sandbox", "Market", "TickRing"],
+      name: "OrderGatewayTests", dependencies: ["TestSupport", "OrderGateway", "Sandbox", "Market", "TickRing"],
       swiftSettings: strict),
-    .testTarget(name: "tickgateTests", dependencies: ["tickgate"], swiftSettings: strict),
   ]
 }
 

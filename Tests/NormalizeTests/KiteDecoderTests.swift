@@ -2,6 +2,7 @@
 
 import Market
 import Normalize
+import TestSupport
 import Testing
 
 @Suite struct KiteDecoderTests {

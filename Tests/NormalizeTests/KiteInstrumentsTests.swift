@@ -3,6 +3,7 @@
 import Foundation
 import Market
 import Normalize
+import TestSupport
 import Testing
 
 @Suite struct KiteInstrumentsTests {

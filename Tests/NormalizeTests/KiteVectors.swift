@@ -168,23 +168,3 @@ struct KiteRun {
     counters = decoder.counters
   }
 }
-
-/// SplitMix64; the seed comes from TICKGATE_SEED or the clock and is printed when a test fails.
-struct SeededGenerator: RandomNumberGenerator {
-  let seed: UInt64
-  private var state: UInt64
-
-  init() {
-    let given = ProcessInfo.processInfo.environment["TICKGATE_SEED"].flatMap(UInt64.init)
-    seed = given ?? UInt64.random(in: 1...UInt64(UInt32.max))
-    state = seed
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}

@@ -1,6 +1,7 @@
 // The token map against a dictionary.
 
 import Normalize
+import TestSupport
 import Testing
 
 @Suite struct TokenMapTests {

@@ -1,4 +1,5 @@
 import OrderGateway
+import TestSupport
 import Testing
 
 @Suite struct RequestParsingTests {
@@ -53,7 +54,8 @@ import Testing
   }
 
   @Test func `random bytes never trap`() throws {
-    var generator = SplitMix(seed: testSeed)
+    var generator = SeededGenerator()
+    print("TICKGATE_SEED=\(generator.seed)")
     let alphabet = Array(#"{}[]",:\u0123456789.eE+-truefalsn "#.utf8) + [0x00, 0xFF, 0xE2, 0x82]
     for _ in 0..<20_000 {
       let bytes = (0..<Int.random(in: 0..<40, using: &generator)).map { _ in alphabet.randomElement(using: &generator)!

@@ -1,5 +1,6 @@
 import Market
 import Sandbox
+import TestSupport
 import Testing
 
 // Records as bytes: everything comes back, and bytes that are not records are refused without harm.

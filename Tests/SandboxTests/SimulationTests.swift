@@ -1,5 +1,6 @@
 import Market
 import Sandbox
+import TestSupport
 import Testing
 
 // Method: a seeded stream of orders, cancellations, ticks and feed failures of several users in few instruments, so

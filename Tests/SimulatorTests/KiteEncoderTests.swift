@@ -3,12 +3,13 @@
 import Market
 import Normalize
 import Simulator
+import TestSupport
 import Testing
 
 @Suite struct KiteEncoderTests {
   @Test(arguments: KiteMode.allCases)
   func `packets decode to the state they were made of`(mode: KiteMode) {
-    let seed = testSeed()
+    let seed = SeededGenerator.chosenSeed()
     let universe = Universe(count: 600, seed: seed, todayDay: today)
     let tokens = universe.tokenMap
     var process = PriceProcess(universe: universe, seed: seed, nowSeconds: nowSeconds)

@@ -2,13 +2,14 @@
 
 import Market
 import Simulator
+import TestSupport
 import Testing
 
 @Suite struct PriceProcessTests {
   private let universe = Universe(count: 400, seed: 5, todayDay: today)
 
   @Test func `every step leaves a consistent market`() {
-    let seed = testSeed()
+    let seed = SeededGenerator.chosenSeed()
     var process = PriceProcess(universe: universe, seed: seed, nowSeconds: nowSeconds)
     for index in 0..<universe.count {
       let state = process[index]
@@ -49,7 +50,7 @@ import Testing
   }
 
   @Test func `prices stay within their circuit for a million steps`() {
-    let seed = testSeed()
+    let seed = SeededGenerator.chosenSeed()
     var process = PriceProcess(universe: universe, seed: seed, nowSeconds: nowSeconds)
     // A cheap share, an option and an index.
     let indices = [

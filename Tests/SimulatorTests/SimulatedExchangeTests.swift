@@ -5,6 +5,7 @@ import Market
 import Normalize
 import Reactor
 import Simulator
+import TestSupport
 import Testing
 import WebSocket
 
@@ -163,8 +164,8 @@ import WebSocket
     try withExchange {
       $0.ticksPerSecond = 20_000
     } _: { exchange in
-      let seed = testSeed()
-      var generator = TestGenerator(state: seed)
+      let seed = SeededGenerator.chosenSeed()
+      var generator = SeededGenerator(seed: seed)
       let universe = exchange.universe
       var others: [TestClient] = []
       for part in 0..<3 {

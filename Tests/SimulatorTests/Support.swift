@@ -4,16 +4,11 @@ import Foundation
 import Market
 import Normalize
 import Simulator
+import TestSupport
 
 /// Tuesday, 24 November 2026: an expiry day, so that "after today" matters.
 let today: Int32 = CivilDate(year: 2026, month: 11, dayOfMonth: 24)?.day ?? 0
 let nowSeconds: UInt32 = 1_795_500_000
-
-/// From TICKGATE_SEED or fresh; tests print it when they fail.
-func testSeed() -> UInt64 {
-  ProcessInfo.processInfo.environment["TICKGATE_SEED"].flatMap(UInt64.init)
-    ?? UInt64.random(in: 1...UInt64(UInt32.max))
-}
 
 extension Universe {
   /// Token to index.
@@ -44,17 +39,4 @@ func decode(_ frame: [UInt8], _ tokens: TokenMap) -> [Tick] {
     while decoder.next(into: &tick) == .tick { ticks.append(tick) }
   }
   return ticks
-}
-
-/// SplitMix64.
-struct TestGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
 }

@@ -1,6 +1,7 @@
 // The pacer against simple arithmetic, with turns at any time.
 
 import Simulator
+import TestSupport
 import Testing
 
 @Suite struct TickPacerTests {
@@ -8,8 +9,8 @@ import Testing
 
   @Test(arguments: [1, 3, 240, 999, 1_000_000])
   func `the rate does not drift however turns fall`(rate: Int) {
-    let seed = testSeed()
-    var random = TestGenerator(state: seed)
+    let seed = SeededGenerator.chosenSeed()
+    var random = SeededGenerator(seed: seed)
     var pacer = TickPacer()
     let start: Int64 = 987_654_321_987
     pacer.setRate(rate, nowNanos: start)

@@ -2,6 +2,7 @@
 // fresh connections, and require the same events from both and bounds on what they hold. Memory is destroyed after
 // each chunk (`drain`), so stale pointers show up as differences.
 
+import TestSupport
 import Testing
 import WebSocket
 
@@ -9,7 +10,7 @@ import WebSocket
   static let rounds = 50_000
 
   @Test func `damaged streams are heard alike however they are cut`() {
-    var random = SeededRandom()
+    var random = SeededGenerator()
     let comment = random.comment
     var violations = 0
     var bad = 0
@@ -44,7 +45,7 @@ import WebSocket
   }
 
   /// One to four short frames.
-  private func stream(from sender: Role, _ random: inout SeededRandom) -> [UInt8] {
+  private func stream(from sender: Role, _ random: inout SeededGenerator) -> [UInt8] {
     var bytes: [UInt8] = []
     for _ in 0..<Int.random(in: 1...4, using: &random) {
       let opcode: Opcode = [.text, .text, .binary, .ping, .pong, .close, .continuation].randomElement(using: &random)!
@@ -63,7 +64,7 @@ import WebSocket
     return bytes
   }
 
-  private func damaged(_ source: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
+  private func damaged(_ source: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
     var bytes = source
     for _ in 0..<Int.random(in: 0...2, using: &random) where !bytes.isEmpty {
       let place = Int.random(in: 0..<bytes.count, using: &random)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import WebSocket
 
@@ -136,7 +137,7 @@ import WebSocket
   }
 
   @Test func `random conversations arrive whole, however they are cut`() {
-    var random = SeededRandom()
+    var random = SeededGenerator()
     let comment = random.comment
     for round in 0..<400 {
       let role: Role = round % 2 == 0 ? .server : .client
@@ -147,7 +148,7 @@ import WebSocket
   }
 
   /// Random messages, cut into random fragments with control frames between them, and what is to be heard.
-  private func conversation(from sender: Role, _ random: inout SeededRandom) -> ([UInt8], [Heard]) {
+  private func conversation(from sender: Role, _ random: inout SeededGenerator) -> ([UInt8], [Heard]) {
     var bytes: [UInt8] = []
     var heard: [Heard] = []
     for _ in 0..<Int.random(in: 1...6, using: &random) {

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import WebSocket
 
@@ -22,7 +23,7 @@ import WebSocket
   }
 
   @Test func `pieces with their phases equal the whole`() {
-    var random = SeededRandom()
+    var random = SeededGenerator()
     let comment = random.comment
     for _ in 0..<200 {
       let source = random.bytes(Int.random(in: 0...300, using: &random))

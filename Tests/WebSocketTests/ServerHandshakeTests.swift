@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import WebSocket
 
@@ -217,7 +218,7 @@ import WebSocket
   }
 
   @Test func `no mutation of a good request crashes or is taken for longer than it is`() {
-    var random = SeededRandom()
+    var random = SeededGenerator()
     let comment = random.comment
     for _ in 0..<5000 {
       var bytes = head(Bool.random(using: &random) ? Self.browser : Self.plugin)

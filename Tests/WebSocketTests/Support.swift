@@ -2,33 +2,12 @@
 // which it destroys after use, so that a pointer kept too long shows up as a wrong event.
 
 import Glibc
+import TestSupport
 import Testing
 import WebSocket
 
-/// SplitMix64. The seed comes from TICKGATE_SEED or is fresh, and is printed when a test fails (`comment`).
-struct SeededRandom: RandomNumberGenerator {
-  let seed: UInt64
-  private var state: UInt64
-
-  init() {
-    let given = getenv("TICKGATE_SEED").flatMap { UInt64(String(cString: $0)) }
-    self.init(seed: given ?? UInt64.random(in: 0...UInt64.max))
-  }
-
-  init(seed: UInt64) {
-    self.seed = seed
-    state = seed
-  }
-
+extension SeededGenerator {
   var comment: Comment { "TICKGATE_SEED=\(seed)" }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-    return value ^ value >> 31
-  }
 
   mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) } }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import WebSocket
 
@@ -92,7 +93,7 @@ import WebSocket
   }
 
   @Test func `no stream that keeps to the protocol is heard differently with tolerance`() {
-    var random = SeededRandom()
+    var random = SeededGenerator()
     let comment = random.comment
     var lookalikes = 0
     for _ in 0..<2000 {
@@ -128,7 +129,7 @@ import WebSocket
   }
 
   @Test func `random keys are nearly always understood`() {
-    var random = SeededRandom()
+    var random = SeededGenerator()
     let comment = random.comment
     var understood = 0
     for _ in 0..<4000 {

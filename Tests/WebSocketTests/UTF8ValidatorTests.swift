@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import WebSocket
 
@@ -59,7 +60,7 @@ import WebSocket
   }
 
   @Test func `agrees with the standard library on random bytes around long ASCII runs`() {
-    var random = SeededRandom()
+    var random = SeededGenerator()
     let comment = random.comment
     let pool: [UInt8] = [
       0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2, 0xDF, 0xE0, 0xE1, 0xED, 0xEF, 0xF0, 0xF3, 0xF4, 0xF5,

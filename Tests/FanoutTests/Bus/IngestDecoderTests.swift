@@ -2,6 +2,7 @@
 
 import Fanout
 import Market
+import TestSupport
 import Testing
 
 @Suite struct IngestDecoderTests {
@@ -178,7 +179,7 @@ import Testing
   }
 
   @Test func `random damage never makes an invalid tick`() {
-    let seed = testSeed()
+    let seed = SeededGenerator.chosenSeed()
     var random = SeededGenerator(seed: seed)
     for round in 0..<3000 {
       var topic = Array(["NSE_INFY_DEPTH", "X_orders", "CACHE_INVALIDATE_ALL_x"].randomElement(using: &random)!.utf8)

@@ -5,27 +5,6 @@ import Glibc
 import JSONText
 import Market
 
-/// Seed of a randomised test: from TICKGATE_SEED, or fresh. Print it on failure.
-func testSeed() -> UInt64 {
-  if let text = getenv("TICKGATE_SEED"), let seed = UInt64(String(cString: text)) { return seed }
-  return UInt64.random(in: 1..<UInt64.max)
-}
-
-/// SplitMix64: small, seedable, good enough to spread test data.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
-
 func instrument(_ exchange: Exchange, _ symbol: String, kind: InstrumentKind = .equity) -> Instrument {
   Instrument(key: InstrumentKey(exchange, symbol), name: symbol, tickSize: 5_000_000, kind: kind)
 }

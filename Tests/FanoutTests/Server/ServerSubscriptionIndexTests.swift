@@ -2,6 +2,7 @@
 
 import Fanout
 import Market
+import TestSupport
 import Testing
 import TickRing
 
@@ -42,7 +43,7 @@ import TickRing
   }
 
   @Test func `random changes agree with a plain model`() {
-    let seed = testSeed()
+    let seed = SeededGenerator.chosenSeed()
     var random = SeededGenerator(seed: seed)
     let instruments = 40
     let clients = 30
