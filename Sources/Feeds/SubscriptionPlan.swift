@@ -31,6 +31,8 @@ public struct SubscriptionPlan: Sendable {
   private var entries: [UInt32: Entry] = [:]
   private var changed: [UInt32] = []
   private var lingering: Set<UInt32> = []
+  /// When the first of them ends, or earlier: asked every turn, so it must not cost a walk.
+  private var nextReleaseAt: Int64 = .max
   /// Tokens subscribed now.
   public private(set) var subscribedCount = 0
   /// Wanted tokens that found no room.
@@ -46,6 +48,7 @@ public struct SubscriptionPlan: Sendable {
     entry.wanted = mode
     if mode == nil, entry.subscribed != nil {
       entry.releaseAt = now + lingerNanos
+      nextReleaseAt = min(nextReleaseAt, entry.releaseAt)
       lingering.insert(token)
     } else {
       entry.releaseAt = .max
@@ -59,6 +62,7 @@ public struct SubscriptionPlan: Sendable {
   public mutating func forget() {
     waiting = []
     lingering = []
+    nextReleaseAt = .max
     subscribedCount = 0
     entries = entries.filter { $0.value.wanted != nil }
     for token in entries.keys {
@@ -69,19 +73,12 @@ public struct SubscriptionPlan: Sendable {
   }
 
   /// Whether `difference` could give something.
-  public func isDue(now: Int64) -> Bool {
-    !changed.isEmpty || lingering.contains { entries[$0].map { $0.releaseAt <= now } ?? false }
-  }
+  public func isDue(now: Int64) -> Bool { !changed.isEmpty || nextReleaseAt <= now }
 
   /// Takes what has to be sent now; the plan counts it as done.
   public mutating func difference(now: Int64) -> Difference {
     var difference = Difference()
-    for token in lingering.sorted() where entries[token]!.releaseAt <= now {
-      lingering.remove(token)
-      entries[token] = nil
-      subscribedCount -= 1
-      difference.unsubscribe.append(token)
-    }
+    if nextReleaseAt <= now { difference.unsubscribe = release(now: now) }
     // Room that has come free goes to those that wait.
     let candidates = difference.unsubscribe.isEmpty ? changed : changed + waiting.sorted()
     changed = []
@@ -108,5 +105,17 @@ public struct SubscriptionPlan: Sendable {
       difference.modes[mode, default: []].append(token)
     }
     return difference
+  }
+
+  /// Ends what has lingered long enough.
+  private mutating func release(now: Int64) -> [UInt32] {
+    let ended = lingering.filter { entries[$0]!.releaseAt <= now }.sorted()
+    for token in ended {
+      lingering.remove(token)
+      entries[token] = nil
+    }
+    subscribedCount -= ended.count
+    nextReleaseAt = lingering.map { entries[$0]!.releaseAt }.min() ?? .max
+    return ended
   }
 }

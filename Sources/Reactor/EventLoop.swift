@@ -276,11 +276,22 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
     }
   }
 
-  /// The deadline of the stop has passed: what is still open is cut.
+  /// The deadline of the stop has passed: what is still open is cut. Its memory is given back only after the kernel
+  /// has let go of it, which a cancelled operation does within a few turns.
   private func abandon() {
     closeListeners()
     for index in sockets.indices where sockets.states[Int(index)].phase != .free {
-      sockets.release(index)
+      sockets.end(SocketID(index: index, generation: sockets.states[Int(index)].generation), reason: 0)
+    }
+    var turnsLeft = Self.abandonTurnsMax
+    while sockets.openCount > 0, turnsLeft > 0 {
+      turnsLeft -= 1
+      flush(SystemClock.monotonicNanos())
+      let count = backend.turn(timeoutNanos: Self.abandonTurnNanos)
+      for index in 0..<count { dispatch(backend.completion(at: index)) }
     }
   }
+
+  private static var abandonTurnsMax: Int { 100 }
+  private static var abandonTurnNanos: Int64 { 10_000_000 }
 }

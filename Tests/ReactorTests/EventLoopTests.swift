@@ -154,6 +154,33 @@ import TickRing
     #expect(total == clients * 20_000)
   }
 
+  @Test func `a stop does not wait for a peer that never reads, and gives all memory back`() throws {
+    let listener = try Listener(host: "127.0.0.1", port: 0)
+    // Connected, never read from: fills up.
+    let deaf = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(deaf) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = listener.port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let connected = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(deaf, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    #expect(connected == 0)
+    let result = try runLoop(listener: listener) { probe in
+      probe.onAccepted = { probe, socket in
+        #expect(probe.sockets.append(socket, [UInt8](repeating: 1, count: 20_000_000)))
+        probe.sockets.closeAfterFlush(socket)
+        probe.sockets.stop(deadlineNanos: SystemClock.monotonicNanos() + 200_000_000)
+      }
+    } result: { probe in
+      (probe.closed.count, probe.sockets.openCount, probe.sockets.outboundBytes)
+    }
+    #expect(result == (1, 0, 0))
+  }
+
   @Test func `a taken port names its holder`() throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     defer { close(listener.descriptor) }
