@@ -43,6 +43,9 @@ public struct Engine: ~Copyable {
     match(tick.pointee.instrument, time: tick.pointee.receivedTime, into: &effects)
   }
 
+  /// Whether any instrument is needed at all; while none is, ticks can stay unread.
+  public var needsTicks: Bool { books.neededCount > 0 }
+
   /// Whether a retry of an order that waits for this instrument will find a price.
   public func hasQuote(_ instrument: UInt32) -> Bool { books.freshQuote(instrument) != nil }
 

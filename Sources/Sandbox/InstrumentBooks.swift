@@ -45,6 +45,8 @@ struct InstrumentBooks: ~Copyable {
   private var capacity = 64
   private var books: [OrderBook] = []
   private var instruments: [UInt32] = []
+  /// Instruments with a reference.
+  private(set) var neededCount = 0
 
   init(instrumentCount: Int) {
     self.instrumentCount = instrumentCount
@@ -116,7 +118,9 @@ struct InstrumentBooks: ~Copyable {
   mutating func retain(_ instrument: UInt32) -> Bool {
     let slot = slots + slotIndex(instrument)
     slot.pointee.references += 1
-    return slot.pointee.references == 1
+    guard slot.pointee.references == 1 else { return false }
+    neededCount += 1
+    return true
   }
 
   /// True when it was the last reference. The quote ends with it: nobody keeps it current from here on.
@@ -125,6 +129,7 @@ struct InstrumentBooks: ~Copyable {
     precondition(slot.pointee.references > 0, "an instrument was released more often than it was needed")
     slot.pointee.references -= 1
     guard slot.pointee.references == 0 else { return false }
+    neededCount -= 1
     assert(slot.pointee.buyReach == .min && slot.pointee.sellReach == .max, "orders rest on an instrument nobody needs")
     slot.pointee = QuoteSlot()
     return true

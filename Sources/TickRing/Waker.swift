@@ -44,12 +44,24 @@ public final class Waker: Sendable {
   }
 
   /// Sleeps until woken or until the time is over. For threads without an event loop.
-  /// - Parameter hasWork: asked once between announcing the sleep and sleeping.
-  public func sleep(timeoutMillis: Int32, unless hasWork: () -> Bool) {
+  /// - Parameters:
+  ///   - other: a second waker of the same owner that ends the sleep as well.
+  ///   - hasWork: asked once between announcing the sleep and sleeping.
+  public func sleep(timeoutMillis: Int32, or other: Waker? = nil, unless hasWork: () -> Bool) {
     park()
-    defer { unpark() }
+    other?.park()
+    defer {
+      unpark()
+      other?.unpark()
+    }
     if hasWork() { return }
-    var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    if poll(&item, 1, timeoutMillis) > 0 { drain() }
+    withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2) { items in
+      items[0] = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      // Negative descriptors are passed over.
+      items[1] = pollfd(fd: other?.descriptor ?? -1, events: Int16(POLLIN), revents: 0)
+      guard poll(items.baseAddress, 2, timeoutMillis) > 0 else { return }
+      if items[0].revents != 0 { drain() }
+      if items[1].revents != 0 { other?.drain() }
+    }
   }
 }

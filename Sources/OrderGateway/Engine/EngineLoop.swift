@@ -27,6 +27,8 @@ struct EngineLoop: ~Copyable {
   private let service: EngineService
   private var engine: Engine
   private var reader: TickReader
+  /// The ring is being read; not so while the engine needs no ticks.
+  private var isFollowing = false
   private let tick: UnsafeMutablePointer<Tick>
   private var effects = Effects()
   private var group = Group()
@@ -70,8 +72,10 @@ struct EngineLoop: ~Copyable {
       let left = (first.deadline - SystemClock.monotonicNanos()) / Self.nanosPerMilli + 1
       millis = max(0, min(millis, left))
     }
-    service.waker.sleep(timeoutMillis: Int32(millis)) {
-      reader.hasMore || !service.commands.isEmpty || feedsChanged || service.isStopping.load(ordering: .acquiring)
+    let ringWaker = engine.needsTicks ? service.ringWaker : nil
+    service.waker.sleep(timeoutMillis: Int32(millis), or: ringWaker) {
+      (ringWaker != nil && reader.hasMore) || !service.commands.isEmpty || feedsChanged
+        || service.isStopping.load(ordering: .acquiring)
     }
   }
 
@@ -158,6 +162,12 @@ extension EngineLoop {
   private mutating func readTicks() {
     // After a journal failure the books stand still: nothing may happen that cannot be written down.
     if service.journal.isBroken { return skipTicks() }
+    // Nobody needs a price: the ring is not followed, and does not wake this thread.
+    guard engine.needsTicks else {
+      isFollowing = false
+      return
+    }
+    if !isFollowing { follow() }
     for _ in 0..<Self.ticksPerTurnMax {
       switch reader.read(into: tick) {
       case .tick: engine.onTick(tick, into: &effects)
@@ -199,6 +209,14 @@ extension EngineLoop {
       hasNewFeed = hasNewFeed || since != .max
     }
     guard hasNewFeed, !service.journal.isBroken else { return }
+    for want in engine.wants() { showLastValue(of: want.instrument) }
+    absorbWants()
+  }
+
+  /// Begins to read the ring, from now on. The last values are shown after that, so that no tick falls between.
+  private mutating func follow() {
+    reader = TickReader(service.surroundings.ring)
+    isFollowing = true
     for want in engine.wants() { showLastValue(of: want.instrument) }
     absorbWants()
   }

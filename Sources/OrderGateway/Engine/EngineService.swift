@@ -34,7 +34,10 @@ final class EngineService: Sendable {
   let surroundings: EngineSurroundings
   let limits: EngineLimits
   let journal: JournalService
+  /// Woken by commands and by `stop`.
   let waker: Waker
+  /// Woken by the ring, while the engine needs ticks.
+  let ringWaker = Waker()
   let commands: Mailbox<Command>
   let isStopping = Atomic<Bool>(false)
   /// Ticks that the engine did not see because it was lapped, and how often that happened.
@@ -58,7 +61,7 @@ final class EngineService: Sendable {
     recovered = Mutex(ledger)
     waker = Waker()
     commands = Mailbox(waker: waker)
-    surroundings.ring.register(waker)
+    surroundings.ring.register(ringWaker)
   }
 
   // MARK: Any thread
