@@ -9,14 +9,15 @@ public struct FeedEndpoint: Sendable {
   public var target: String
   public var fields: [(name: String, value: String)]
 
+  /// Without the text itself, which may hold a secret.
   public enum Invalid: Error, Equatable, CustomStringConvertible {
-    case scheme(String)
-    case address(String)
+    case scheme
+    case address
 
     public var description: String {
       switch self {
-      case .scheme(let text): "'\(text)' is not a WebSocket address: it must begin with ws:// or wss://"
-      case .address(let text): "'\(text)' has no usable host and port"
+      case .scheme: "the feed's url must begin with ws:// or wss://"
+      case .address: "the feed's url has no usable host and port"
       }
     }
   }
@@ -35,18 +36,18 @@ public struct FeedEndpoint: Sendable {
       isSecure = false
       rest = url.dropFirst(5)
     } else {
-      throw .scheme(url)
+      throw .scheme
     }
     let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
     var authority = rest[..<end]
     let path = rest[end...]
     var port: UInt16 = isSecure ? 443 : 80
     if let colon = authority.lastIndex(of: ":"), !authority[colon...].contains("]") {
-      guard let number = UInt16(authority[authority.index(after: colon)...]), number > 0 else { throw .address(url) }
+      guard let number = UInt16(authority[authority.index(after: colon)...]), number > 0 else { throw .address }
       port = number
       authority = authority[..<colon]
     }
-    guard !authority.isEmpty, !authority.contains("@") else { throw .address(url) }
+    guard !authority.isEmpty, !authority.contains("@") else { throw .address }
     host = String(authority)
     self.port = port
     self.fields = fields

@@ -146,6 +146,7 @@ final class FeedLink {
   func onClosed(_ reason: CloseReason, now: Int64) {
     socket = nil
     handshake = nil
+    keepalive = nil
     switch reason {
     case .local: break
     case .peer: on(.lost(.serverClose), now: now)
@@ -154,13 +155,14 @@ final class FeedLink {
   }
 
   private func hangUp() {
+    // Also without a socket: the watch over the last connection must not judge the next.
+    keepalive = nil
     guard let socket else { return }
     if handshake == nil, !connection.isCloseSent { sendClose(CloseCode.normal) }
     sockets.closeAfterFlush(socket)
     // What still comes from it belongs to the past.
     self.socket = nil
     handshake = nil
-    keepalive = nil
   }
 
   // MARK: Bytes

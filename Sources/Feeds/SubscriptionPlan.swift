@@ -20,6 +20,8 @@ public struct SubscriptionPlan: Sendable {
   private struct Entry {
     var wanted: Mode?
     var subscribed: Mode?
+    /// Is in `changed`.
+    var isChanged = false
     /// When an unwanted subscription ends.
     var releaseAt: Int64 = .max
   }
@@ -54,8 +56,9 @@ public struct SubscriptionPlan: Sendable {
       entry.releaseAt = .max
       lingering.remove(token)
     }
+    if !entry.isChanged { changed.append(token) }
+    entry.isChanged = true
     entries[token] = entry
-    changed.append(token)
   }
 
   /// The connection is new: nothing is subscribed, everything wanted is due again.
@@ -68,6 +71,7 @@ public struct SubscriptionPlan: Sendable {
     for token in entries.keys {
       entries[token]?.subscribed = nil
       entries[token]?.releaseAt = .max
+      entries[token]?.isChanged = true
     }
     changed = entries.keys.sorted()
   }
@@ -83,6 +87,7 @@ public struct SubscriptionPlan: Sendable {
     let candidates = difference.unsubscribe.isEmpty ? changed : changed + waiting.sorted()
     changed = []
     for token in candidates {
+      entries[token]?.isChanged = false
       guard let entry = entries[token] else { continue }
       guard let mode = entry.wanted else {
         if entry.subscribed == nil {
@@ -93,6 +98,7 @@ public struct SubscriptionPlan: Sendable {
       }
       if entry.subscribed == mode { continue }
       if entry.subscribed == nil {
+        if subscribedCount == capacity, let oldest = evict() { difference.unsubscribe.append(oldest) }
         guard subscribedCount < capacity else {
           waiting.insert(token)
           continue
@@ -105,6 +111,17 @@ public struct SubscriptionPlan: Sendable {
       difference.modes[mode, default: []].append(token)
     }
     return difference
+  }
+
+  /// Ends the lingering subscription that would end first, to make room.
+  private mutating func evict() -> UInt32? {
+    guard let oldest = lingering.min(by: { (entries[$0]!.releaseAt, $0) < (entries[$1]!.releaseAt, $1) }) else {
+      return nil
+    }
+    lingering.remove(oldest)
+    entries[oldest] = nil
+    subscribedCount -= 1
+    return oldest
   }
 
   /// Ends what has lingered long enough.

@@ -34,6 +34,12 @@ public final class LoopThread: Sendable {
     self.id = id
   }
 
+  /// Runs something short on a thread that nobody waits for.
+  public static func detached(name: String, _ run: @escaping @Sendable () -> Void) {
+    let thread = LoopThread(name: name, run)
+    pthread_detach(thread.id)
+  }
+
   /// Waits for the thread's end. Once only.
   public func join() {
     guard !joined.exchange(true, ordering: .acquiringAndReleasing) else { return }

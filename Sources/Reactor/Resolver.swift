@@ -13,7 +13,7 @@ public enum Resolver {
     host: String, port: UInt16, completion: @escaping @Sendable (Result<SocketAddress, Failure>) -> Void
   ) {
     if let address = SocketAddress(host: host, port: port) { return completion(.success(address)) }
-    _ = LoopThread(name: "resolver") { completion(lookUp(host: host, port: port)) }
+    LoopThread.detached(name: "resolver") { completion(lookUp(host: host, port: port)) }
   }
 
   private static func lookUp(host: String, port: UInt16) -> Result<SocketAddress, Failure> {

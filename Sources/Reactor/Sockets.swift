@@ -39,6 +39,9 @@ public final class Sockets {
     for address in addresses.values { address.deallocate() }
   }
 
+  /// The outbox memory is nearly used up: what can wait should, so that replies still find room.
+  public var isCrowded: Bool { pool.used >= pool.blocksMax - pool.blocksMax / 8 }
+
   /// Bytes of outbox memory in use.
   public var outboundBytes: Int { pool.used * Block.bytes }
 

@@ -4,12 +4,13 @@ import Market
 // Live prices come from the last tick seen, whatever its age, and from the ledger where there is none.
 
 extension Engine {
-  /// Orders of the session that `now` is in, newest first.
+  /// Orders of the session that `now` is in, and older ones that still rest, newest first.
   public func orderbook(user: String, now: Int64) -> Orderbook {
     let start = rules.sessionStart(at: now)
     var rows: [OrderRow] = []
     var statistics = OrderStatistics()
-    for order in (ledger.account(user)?.orders ?? []).reversed() where order.placedAt >= start {
+    for order in (ledger.account(user)?.orders ?? []).reversed()
+    where order.placedAt >= start || order.status.isPending {
       rows.append(Self.row(order))
       statistics.count(order)
     }

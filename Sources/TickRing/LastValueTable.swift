@@ -36,7 +36,9 @@ public final class LastValueTable: @unchecked Sendable {
     (rows + Int(instrument) &* Self.rowBytes).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 
-  /// Lays a tick over the row: the words of its mode, presence bits united. Writer only.
+  /// Lays a tick over the row. What a tick of a lower mode does not carry is gone with it, except the sequences: the
+  /// upstream mode goes down only when nobody wants more, and a new price beside an old book would be a wrong quote.
+  /// Writer only.
   @inlinable @inline(__always)
   func merge(_ tick: UnsafePointer<Tick>) {
     let row = row(tick.pointee.instrument)
@@ -46,36 +48,13 @@ public final class LastValueTable: @unchecked Sendable {
     atomicMemoryFence(ordering: .releasing)
     let source = UnsafeRawPointer(tick).assumingMemoryBound(to: UInt64.self)
     let target = UnsafeMutableRawPointer(row).assumingMemoryBound(to: Atomic<UInt64>.self)
-    let old = row.pointee
-    let keptMode = max(old.mode, tick.pointee.mode)
-    let keptPresence = Self.keptPresence(old: old.presence, new: tick.pointee.presence, mode: tick.pointee.mode)
     let words = Tick.words(ofMode: tick.pointee.mode)
     var index = 0
     while index < words {
       target[index].store(source[index], ordering: .relaxed)
       index &+= 1
     }
-    // Word 0 is instrument, feed, mode and level counts; word 1 presence. They describe the union, so they are
-    // rebuilt rather than copied.
-    var head = source[0] & ~(0xFF << 40) | UInt64(keptMode) << 40
-    if tick.pointee.mode < Mode.depth.rawValue {
-      head = head & ~(0xFFFF << 48) | UInt64(old.bidLevels) << 48 | UInt64(old.askLevels) << 56
-    }
-    target[0].store(head, ordering: .relaxed)
-    target[1].store(UInt64(keptPresence), ordering: .relaxed)
     stamp.pointee.store(writing &+ 1, ordering: .releasing)
-  }
-
-  /// A field of the copied prefix is present as the tick says; a field beyond it stays as it was.
-  @inlinable @inline(__always)
-  static func keptPresence(old: UInt32, new: UInt32, mode: UInt8) -> UInt32 {
-    let prefix: Presence = [.ltp, .lastTradeTime, .exchangeTime]
-    let depthOnly: Presence = [.depth, .openInterestRange]
-    switch mode {
-    case Mode.ltp.rawValue: return new | (old & ~prefix.rawValue)
-    case Mode.quote.rawValue: return new | (old & depthOnly.rawValue)
-    default: return new
-    }
   }
 
   /// Copies the newest state of an instrument; false when it has never ticked. Any thread; retries while the row is

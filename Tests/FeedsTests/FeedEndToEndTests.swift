@@ -21,7 +21,7 @@ private final class Rig {
   var reader: TickReader
 
   init(
-    credentials: any CredentialProvider = Fixed(), lingerNanos: Int64 = 0,
+    credentials: any CredentialProvider = Fixed(), lingerNanos: Int64 = 0, pingNanos: Int64 = 10_000_000_000,
     configure: (inout ExchangeConfiguration) -> Void = { _ in }
   ) throws {
     var configuration = ExchangeConfiguration()
@@ -40,6 +40,8 @@ private final class Rig {
     }
     var feedConfiguration = FeedConfiguration()
     feedConfiguration.lingerNanos = lingerNanos
+    feedConfiguration.pingNanos = pingNanos
+    feedConfiguration.pongNanos = pingNanos
     feeds = FeedService(
       definitions: [.kite(name: "sim", url: "ws://127.0.0.1:\(exchange.port)", tokens: tokens)],
       configuration: feedConfiguration, instrumentCount: registry.count, ring: ring, lastValues: lastValues,
@@ -149,6 +151,25 @@ private final class Rig {
     usleep(1_500_000)
     let attempts = rig.board.reconnects(of: 0)
     #expect((1...6).contains(attempts), "\(attempts) attempts")
+  }
+
+  /// The watch over the old connection must not judge the attempts that follow it.
+  @Test func `a broker that is cut off and stays away longer than the pings is found again`() throws {
+    let rig = try Rig(pingNanos: 100_000_000)
+    let tcs = rig.id("TCS")
+    rig.feeds.apply([Want(tcs, .ltp, delta: 1)])
+    #expect(rig.read { $0.instrument == tcs })
+    let port = rig.exchange.port
+    rig.exchange.dropConnections()
+    rig.exchange.stop()
+    usleep(1_500_000)
+    var configuration = ExchangeConfiguration()
+    configuration.port = port
+    configuration.ticksPerSecond = 2000
+    let again = try SimulatedExchange.start(configuration)
+    defer { again.stop() }
+    let since = SystemClock().nowNanos()
+    #expect(rig.read(seconds: 15) { $0.instrument == tcs && $0.receivedTime > since })
   }
 
   @Test func `ticks of other processes go through the same sequencer`() throws {

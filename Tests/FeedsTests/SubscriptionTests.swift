@@ -53,6 +53,18 @@ import Testing
     #expect(plan.waiting.isEmpty)
   }
 
+  @Test func `what only lingers makes room at once`() {
+    var plan = SubscriptionPlan(capacity: 2, lingerNanos: 1000)
+    for token: UInt32 in [1, 2] { plan.want(token, .ltp, now: 0) }
+    _ = plan.difference(now: 0)
+    plan.want(2, nil, now: 1)
+    plan.want(1, nil, now: 2)
+    plan.want(3, .ltp, now: 3)
+    let difference = plan.difference(now: 3)
+    #expect(difference.unsubscribe == [2] && difference.subscribe == [3] && plan.waiting.isEmpty)
+    #expect(plan.subscribedCount == 2)
+  }
+
   /// A model broker that applies the frames must hold exactly the wanted set whenever lingering is over.
   @Test func `random wants and reconnects end in exactly the wanted set`() {
     let seed = SeededGenerator.chosenSeed()

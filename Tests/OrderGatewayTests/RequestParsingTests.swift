@@ -53,6 +53,16 @@ import Testing
     #expect(throws: MalformedJSON.self) { try read(String(repeating: "{\"a\":", count: 100_000)) }
   }
 
+  @Test func `a large body costs its length, and too many values are refused`() throws {
+    let most = RequestJSON.valuesMax - 1
+    _ = try RequestJSON.read(Array(("[" + String(repeating: "1,", count: most - 1) + "1]").utf8))
+    let members = (0..<most).map { "\"k\($0)\":1" }.joined(separator: ",")
+    _ = try RequestJSON.read(Array("{\(members)}".utf8))
+    #expect(throws: MalformedJSON.self) {
+      try RequestJSON.read(Array(("[" + String(repeating: "1,", count: most) + "1]").utf8))
+    }
+  }
+
   @Test func `random bytes never trap`() throws {
     var generator = SeededGenerator()
     print("TICKGATE_SEED=\(generator.seed)")

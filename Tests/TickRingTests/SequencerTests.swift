@@ -27,7 +27,7 @@ import TickRing
     #expect(sequencer.count == 6)
   }
 
-  @Test func `the last value is the union of what came`() throws {
+  @Test func `a lower mode ends what it does not carry, but no sequence`() throws {
     let values = LastValueTable(count: 2)
     var sequencer = TickSequencer(ring: TickRing(capacity: 16), lastValues: values)
     #expect(values[0] == nil)
@@ -45,9 +45,12 @@ import TickRing
     ltp.ltp = 11
     sequencer.submit(&ltp, publishedNanos: 2)
     let row = try #require(values[0])
-    #expect(row.ltp == 11 && row.volume == 7 && row.bids[0].price == 9 && row.bidLevels == 3)
-    #expect(row.mode == Mode.depth.rawValue && row.sequence == 2 && row.depthSequence == 1)
-    #expect(row.has([.ltp, .ohlc, .volume, .depth]))
+    #expect(row.ltp == 11 && row.mode == Mode.ltp.rawValue && row.presence == Presence.ltp.rawValue)
+    #expect(row.sequence == 2 && row.depthSequence == 1)
+    sequencer.submit(&depth, publishedNanos: 3)
+    let again = try #require(values[0])
+    #expect(again.volume == 7 && again.bids[0].price == 9 && again.bidLevels == 3 && again.depthSequence == 2)
+    #expect(again.has([.ltp, .ohlc, .volume, .depth]))
     #expect(values[1] == nil)
   }
 

@@ -52,7 +52,7 @@ extension FanoutLoop {
     client.handshake = ServerHandshake()
     client.phase = .open
     slot.pointee.lookNanos = now
-    _ = sockets.append(client.socket, request.acceptResponse())
+    guard sockets.append(client.socket, request.acceptResponse()) else { return cut(client) }
     sockets.fence(client.socket)
   }
 

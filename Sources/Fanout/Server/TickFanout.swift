@@ -136,7 +136,10 @@ final class TickFanout {
         let head = index.lists.head(key)
         let mode = SubscriptionIndex.mode(ofKey: UInt32(key))
         let sequence = tick.pointee.sequence(of: mode)
-        guard head.pointee.count > 0, sequence > head.pointee.delivered else { continue }
+        // A row in a lower mode has nothing to give to the higher ones.
+        guard head.pointee.count > 0, tick.pointee.mode >= mode.rawValue, sequence > head.pointee.delivered else {
+          continue
+        }
         head.pointee.delivered = sequence
         statistics.healed &+= UInt64(head.pointee.count)
         broadcast(tick, mode, sequence, head)
@@ -195,7 +198,8 @@ final class TickFanout {
   private func hand(_ frame: Frame, to client: Int, _ instrument: UInt32, _ mode: Mode) {
     let slot = slots + client
     let socket = SocketID(index: UInt32(truncatingIfNeeded: client), generation: slot.pointee.generation)
-    if !slot.pointee.isLagging, sockets.bytesPending(socket) <= Int(slot.pointee.pendingBytesSoftMax),
+    if !slot.pointee.isLagging, !sockets.isCrowded,
+      sockets.bytesPending(socket) <= Int(slot.pointee.pendingBytesSoftMax),
       sockets.append(socket, frame.start, frame.count)
     {
       statistics.delivered &+= 1
@@ -242,7 +246,7 @@ final class TickFanout {
     let table = index.clients + client
     let soft = Int(slots[client].pendingBytesSoftMax)
     let socket = SocketID(index: UInt32(client), generation: slots[client].generation)
-    guard sockets.bytesPending(socket) <= soft / 2 else { return }
+    guard !sockets.isCrowded, sockets.bytesPending(socket) <= soft / 2 else { return }
     var seen = 0
     while seen < table.pointee.capacity, table.pointee.owedCount > 0, sockets.bytesPending(socket) <= soft {
       let row = table.pointee.rows.unsafelyUnwrapped + (table.pointee.cursor & (table.pointee.capacity - 1))
@@ -263,7 +267,7 @@ final class TickFanout {
     let head = index.lists.head(Int(row.pointee.key))
     guard lastValues.read(SubscriptionIndex.instrument(ofKey: row.pointee.key), into: tick) else { return true }
     let sequence = tick.pointee.sequence(of: mode)
-    guard sequence == head.pointee.delivered else { return true }
+    guard tick.pointee.mode >= mode.rawValue, sequence == head.pointee.delivered else { return true }
     let body = encoder.encode(tick, mode, into: plain + Self.headRoom)
     let entry = index.lists.entries(head)[Int(row.pointee.place)]
     let frame =

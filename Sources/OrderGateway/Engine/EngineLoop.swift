@@ -139,6 +139,8 @@ extension EngineLoop {
     let time = SystemClock.monotonicNanos()
     var kept: [Waiting] = []
     for waiting in waits {
+      // At the end any current price is better than none: some sources send nothing but prices.
+      if waiting.deadline <= time { showLastValue(of: waiting.wait.instrument) }
       if waiting.deadline <= time || engine.hasQuote(waiting.wait.instrument) {
         end(waiting)
       } else {
@@ -217,7 +219,7 @@ extension EngineLoop {
   private mutating func follow() {
     reader = TickReader(service.surroundings.ring)
     isFollowing = true
-    for want in engine.wants() { showLastValue(of: want.instrument) }
+    for want in engine.wants() { showLastValue(of: want.instrument, inMode: want.mode) }
     absorbWants()
   }
 
@@ -229,12 +231,15 @@ extension EngineLoop {
       let wants = effects.wants
       effects.wants.removeAll(keepingCapacity: true)
       service.surroundings.wanted.apply(wants)
-      for want in wants where want.delta > 0 { showLastValue(of: want.instrument) }
+      for want in wants where want.delta > 0 { showLastValue(of: want.instrument, inMode: want.mode) }
     }
   }
 
-  private mutating func showLastValue(of instrument: UInt32) {
-    guard service.surroundings.lastValues.read(instrument, into: tick) else { return }
+  /// - Parameter mode: what is enough; a row of a lower mode has no book, and the tick that has one is on its way.
+  private mutating func showLastValue(of instrument: UInt32, inMode mode: Mode = .ltp) {
+    guard service.surroundings.lastValues.read(instrument, into: tick), tick.pointee.mode >= mode.rawValue else {
+      return
+    }
     engine.onTick(tick, into: &effects)
   }
 

@@ -49,7 +49,10 @@ final class QuoteReader: Sendable {
 
   func quote(of instrument: UInt32) async -> Result {
     let known = current(instrument)
-    if let known, clock.nowNanos() - known.receivedTime <= limits.freshNanos { return .quote(known) }
+    // A row that only an LTP or quote subscription keeps current lacks the book: it is asked for.
+    if let known, known.mode == Mode.depth.rawValue, clock.nowNanos() - known.receivedTime <= limits.freshNanos {
+      return .quote(known)
+    }
     let count = waits.add(1, ordering: .relaxed).newValue
     defer { waits.subtract(1, ordering: .relaxed) }
     if count > limits.waitsMax { return .overloaded }
@@ -59,7 +62,7 @@ final class QuoteReader: Sendable {
     let start = SystemClock.monotonicNanos()
     while true {
       let newest = current(instrument)
-      if let newest, newest.sequence != known?.sequence { return .quote(newest) }
+      if let newest, newest.mode == Mode.depth.rawValue, newest.sequence != known?.sequence { return .quote(newest) }
       let waited = SystemClock.monotonicNanos() - start
       if let newest, waited >= limits.refreshNanos { return .quote(newest) }
       if waited >= limits.waitNanos || Task.isCancelled { return .unavailable }

@@ -25,14 +25,27 @@ package struct RequestJSON {
   /// Containers inside one another.
   package static let depthMax = 32
 
-  private enum Container {
-    case array([RequestValue])
-    case object([String: RequestValue], key: String)
+  /// Values in one text. No request has more than some hundred.
+  package static let valuesMax = 50_000
+
+  /// An open array or object; a reference, so that a member is added in place.
+  private final class Container {
+    let isObject: Bool
+    var elements: [RequestValue] = []
+    var members: [String: RequestValue] = [:]
+    /// Of the member that comes next.
+    var key: String
+
+    init(isObject: Bool, key: String = "") {
+      self.isObject = isObject
+      self.key = key
+    }
   }
 
   private let bytes: [UInt8]
   private var offset = 0
   private var open: [Container] = []
+  private var valueCount = 0
 
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
@@ -52,8 +65,9 @@ package struct RequestJSON {
       skipBlanks()
       guard var finished = try begin() else { continue }
       while true {
-        guard let last = open.popLast() else { return finished }
+        guard let last = open.last else { return finished }
         guard let closed = try put(finished, into: last) else { break }
+        open.removeLast()
         finished = closed
       }
     }
@@ -62,16 +76,18 @@ package struct RequestJSON {
   /// A scalar or an empty container; nil when a container was opened.
   private mutating func begin() throws(MalformedJSON) -> RequestValue? {
     guard offset < bytes.count else { throw malformed("the text ends too early") }
+    valueCount += 1
+    guard valueCount <= Self.valuesMax else { throw malformed("more than \(Self.valuesMax) values") }
     switch bytes[offset] {
     case UInt8(ascii: "{"):
       try enter()
       if take(UInt8(ascii: "}")) { return .object([:]) }
-      open.append(.object([:], key: try key()))
+      open.append(Container(isObject: true, key: try key()))
       return nil
     case UInt8(ascii: "["):
       try enter()
       if take(UInt8(ascii: "]")) { return .array([]) }
-      open.append(.array([]))
+      open.append(Container(isObject: false))
       return nil
     case UInt8(ascii: "\""): return .text(try string())
     case UInt8(ascii: "t"): return try word("true", .bool(true))
@@ -87,19 +103,17 @@ package struct RequestJSON {
     offset += 1
   }
 
-  /// Adds to the container that was innermost; returns it when that was its last member.
+  /// Adds to the innermost container; returns that as a value when this was its last member.
   private mutating func put(_ value: RequestValue, into container: Container) throws(MalformedJSON) -> RequestValue? {
-    switch container {
-    case .array(var elements):
-      elements.append(value)
-      if take(UInt8(ascii: "]")) { return .array(elements) }
+    if container.isObject {
+      container.members[container.key] = value
+      if take(UInt8(ascii: "}")) { return .object(container.members) }
       try expect(UInt8(ascii: ","))
-      open.append(.array(elements))
-    case .object(var members, let key):
-      members[key] = value
-      if take(UInt8(ascii: "}")) { return .object(members) }
+      container.key = try key()
+    } else {
+      container.elements.append(value)
+      if take(UInt8(ascii: "]")) { return .array(container.elements) }
       try expect(UInt8(ascii: ","))
-      open.append(.object(members, key: try self.key()))
     }
     return nil
   }
