@@ -21,6 +21,9 @@ final class JournalService: Sendable {
   private let waker: Waker
   private let groups: Mailbox<Group>
   private let hasFailed = Atomic<Bool>(false)
+  /// Rotation that failed is tried again after a while.
+  private let nextRotationNanos = Atomic<Int64>(0)
+  private static let rotationRetryNanos: Int64 = 60_000_000_000
   private let wantsSnapshot = Atomic<Bool>(false)
   private let isStopping = Atomic<Bool>(false)
 
@@ -74,7 +77,8 @@ final class JournalService: Sendable {
       }
     }
     if !waiting.isEmpty { settleBatch(waiting) }
-    if !isBroken, log.needsRotation { wantsSnapshot.store(true, ordering: .releasing) }
+    let mayRotate = SystemClock.monotonicNanos() >= nextRotationNanos.load(ordering: .relaxed)
+    if !isBroken, mayRotate, log.needsRotation { wantsSnapshot.store(true, ordering: .releasing) }
   }
 
   private func settleBatch(_ batch: [Group]) {
@@ -114,7 +118,13 @@ final class JournalService: Sendable {
     if isBroken { return }
     // A request made while this snapshot was on its way is answered by it.
     wantsSnapshot.store(false, ordering: .releasing)
-    do { try log.rotate(to: snapshot) } catch { fail(error) }
+    do {
+      try log.rotate(to: snapshot)
+    } catch {
+      // The present log goes on; should it not, its next append says so.
+      nextRotationNanos.store(SystemClock.monotonicNanos() + Self.rotationRetryNanos, ordering: .relaxed)
+      logger.error("the order journal could not be rotated and goes on growing", metadata: ["error": "\(error)"])
+    }
   }
 
   private func fail(_ error: any Error) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import JSONText
 import OrderGateway
 import Settings
@@ -74,21 +75,36 @@ struct KeysCommand: ParsableCommand {
     }
   }
 
-  /// The running gateway answers; when there is none, the same code answers from the store.
+  /// The running gateway answers; when there is none, the same code answers from the store. A gateway that is just
+  /// starting has read the keys already and would not see a change of the store: it is asked as soon as it listens.
   private static func ask(_ request: [UInt8], _ settings: Settings) throws -> JSONValue {
     let directory = settings.string(.stateDirectory)
     do {
       if let reply = try AdminClient.request(request, directory: directory) { return reply }
-      try FileSystem.makeDirectory(directory)
-      let commands = KeyCommands(store: try KeyStore(stateDirectory: directory))
-      let reply = try JSONDocument(commands.answer(try JSONDocument(request).root)).root
-      guard reply["status"]?.string == "success" else {
-        throw AdminClient.Refused(description: reply["message"]?.string ?? "refused")
+      do {
+        return try askStore(request, directory)
+      } catch let held as InstanceLock.Held {
+        for _ in 0..<50 {
+          usleep(100_000)
+          if let reply = try AdminClient.request(request, directory: directory) { return reply }
+        }
+        throw held
       }
-      return reply
     } catch {
       throw Exit.because("\(error)", code: Exit.failure)
     }
+  }
+
+  private static func askStore(_ request: [UInt8], _ directory: String) throws -> JSONValue {
+    try FileSystem.makeDirectory(directory)
+    let lock = try InstanceLock(directory: directory)
+    let commands = KeyCommands(store: try KeyStore(stateDirectory: directory))
+    let reply = try JSONDocument(commands.answer(try JSONDocument(request).root)).root
+    withExtendedLifetime(lock) {}
+    guard reply["status"]?.string == "success" else {
+      throw AdminClient.Refused(description: reply["message"]?.string ?? "refused")
+    }
+    return reply
   }
 }
 
