@@ -24,13 +24,8 @@ struct KeysCommand: ParsableCommand {
 
     func run() throws {
       let loaded = try SettingsLoader.load(settings)
-      var request = JSONWriter()
-      request.beginObject()
-      request.member("command", "keys.add")
-      request.member("name", name)
-      request.member("user", user ?? loaded.string(.user))
-      request.endObject()
-      let reply = try KeysCommand.ask(request.bytes, loaded)
+      let members = [("name", name), ("user", user ?? loaded.string(.user))]
+      let reply = try KeysCommand.ask("keys.add", members, loaded)
       print(reply["key"]?.string ?? "")
     }
   }
@@ -43,7 +38,7 @@ struct KeysCommand: ParsableCommand {
 
     func run() throws {
       let loaded = try SettingsLoader.load(settings)
-      let reply = try KeysCommand.ask(Array(#"{"command":"keys.list"}"#.utf8), loaded)
+      let reply = try KeysCommand.ask("keys.list", [], loaded)
       let rows = (reply["keys"]?.elements ?? []).map { row in
         ["id", "name", "user", "created"].map { name in
           row[name]?.string ?? row[name].map { String(decoding: $0.raw, as: UTF8.self) } ?? ""
@@ -65,20 +60,23 @@ struct KeysCommand: ParsableCommand {
 
     func run() throws {
       let loaded = try SettingsLoader.load(settings)
-      var request = JSONWriter()
-      request.beginObject()
-      request.member("command", "keys.revoke")
-      request.member("key", key)
-      request.endObject()
-      let reply = try KeysCommand.ask(request.bytes, loaded)
+      let reply = try KeysCommand.ask("keys.revoke", [("key", key)], loaded)
       print("revoked \(reply["name"]?.string ?? key)")
     }
   }
 
   /// The running gateway answers; when there is none, the same code answers from the store. A gateway that is just
   /// starting has read the keys already and would not see a change of the store: it is asked as soon as it listens.
-  private static func ask(_ request: [UInt8], _ settings: Settings) throws -> JSONValue {
+  private static func ask(
+    _ command: String, _ members: [(name: String, text: String)], _ settings: Settings
+  ) throws -> JSONValue {
     let directory = settings.string(.stateDirectory)
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.member("command", command)
+    for member in members { writer.member(member.name, member.text) }
+    writer.endObject()
+    let request = writer.bytes
     do {
       if let reply = try AdminClient.request(request, directory: directory) { return reply }
       do {
