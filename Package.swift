@@ -29,14 +29,18 @@ var targets: [Target] = [
   .target(name: "CLinux"),
   .systemLibrary(name: "CUring", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
   .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
+  .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+  .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
   // The core, in the order of who may import whom.
   .target(name: "Market", swiftSettings: hot),
   .target(name: "JSONText", swiftSettings: hot),
   .target(name: "Settings", swiftSettings: strict),
   .target(name: "TickRing", dependencies: ["CLinux", "Market"], swiftSettings: hot),
-  .target(name: "Reactor", dependencies: ["CLinux", "CUring", "Market", "TickRing", logging], swiftSettings: hot),
-  .target(name: "WebSocket", swiftSettings: hot),
+  .target(
+    name: "Reactor", dependencies: ["CLinux", "COpenSSL", "CUring", "Market", "TickRing", logging],
+    swiftSettings: hot),
+  .target(name: "WebSocket", dependencies: ["CZlib"], swiftSettings: hot),
   .target(name: "Normalize", dependencies: ["Market"], swiftSettings: hot),
   .target(
     name: "Feeds",
@@ -52,6 +56,9 @@ var targets: [Target] = [
     swiftSettings: hot),
 ]
 
+// `TICKGATE_TESTS=ReactorTests,WebSocketTests` leaves the other test targets of the core out, to build in seconds.
+let wantedTests = Context.environment["TICKGATE_TESTS"]?.split(separator: ",").map(String.init)
+
 let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("MarketTests", ["Market"]),
   ("JSONTextTests", ["JSONText"]),
@@ -66,7 +73,7 @@ let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("SimulatorTests", ["Simulator", "Normalize", "Market", "Reactor", "WebSocket", "JSONText"]),
 ]
 targets.append(.target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict))
-for test in testsOfCore {
+for test in testsOfCore where wantedTests?.contains(test.name) ?? true {
   targets.append(
     .testTarget(name: test.name, dependencies: test.dependencies + ["TestSupport"], swiftSettings: strict))
 }
@@ -75,6 +82,7 @@ if !coreOnly {
   dependencies += [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -108,6 +116,7 @@ if !coreOnly {
       dependencies: [
         "CLinux", "CMallocCount", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Fanout",
         "Simulator", logging,
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Bench",
