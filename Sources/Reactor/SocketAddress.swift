@@ -90,5 +90,5 @@ public struct SocketAddress: Sendable, Hashable {
 }
 
 extension String {
-  fileprivate var trimmedBrackets: String { hasPrefix("[") && hasSuffix("]") ? String(dropFirst().dropLast()) : self }
+  var trimmedBrackets: String { hasPrefix("[") && hasSuffix("]") ? String(dropFirst().dropLast()) : self }
 }
