@@ -53,7 +53,7 @@ final class ProbeHandler: LoopHandler {
 
 /// Runs one loop to its end on a thread of its own; the set-up and the result stay on that thread.
 func runLoop<Result: Sendable>(
-  listener: Listener? = nil, limits: LoopLimits = LoopLimits(),
+  listener: Listener? = nil, tls: TLSServerContext? = nil, limits: LoopLimits = LoopLimits(),
   mailbox: Mailbox<@Sendable (ProbeHandler) -> Void>? = nil, waker: Waker = Waker(),
   setUp: @escaping @Sendable (ProbeHandler) throws -> Void,
   result: @escaping @Sendable (ProbeHandler) -> Result
@@ -67,7 +67,7 @@ func runLoop<Result: Sendable>(
       let backend = try UringBackend(limits: limits)
       let loop = EventLoop(
         handler: handler, sockets: sockets, backend: backend, waker: waker, log: Logger(label: "test"))
-      if let listener { loop.add(listener) }
+      if let listener { loop.add(listener, tls: tls) }
       try setUp(handler)
       loop.run()
       gate.open(.success(result(handler)))

@@ -106,25 +106,26 @@ public final class TLSServerContext: Sendable {
   }
 
   /// WebSocket is HTTP/1.1. A client that offers only others is served without a choice made.
-  private static let selectProtocol: @convention(c) (
-    OpaquePointer?, UnsafeMutablePointer<UnsafePointer<UInt8>?>?, UnsafeMutablePointer<UInt8>?,
-    UnsafePointer<UInt8>?, UInt32, UnsafeMutableRawPointer?
-  ) -> Int32 = { _, chosen, chosenBytes, offered, offeredBytes, _ in
-    guard let chosen, let chosenBytes, let offered else { return SSL_TLSEXT_ERR_NOACK }
-    let wanted: StaticString = "http/1.1"
-    var offset = 0
-    while offset < Int(offeredBytes) {
-      let count = Int(offered[offset])
-      guard offset + 1 + count <= Int(offeredBytes) else { break }
-      if count == wanted.utf8CodeUnitCount, memcmp(offered + offset + 1, wanted.utf8Start, count) == 0 {
-        chosen.pointee = offered + offset + 1
-        chosenBytes.pointee = UInt8(count)
-        return SSL_TLSEXT_ERR_OK
+  private static let selectProtocol:
+    @convention(c) (
+      OpaquePointer?, UnsafeMutablePointer<UnsafePointer<UInt8>?>?, UnsafeMutablePointer<UInt8>?,
+      UnsafePointer<UInt8>?, UInt32, UnsafeMutableRawPointer?
+    ) -> Int32 = { _, chosen, chosenBytes, offered, offeredBytes, _ in
+      guard let chosen, let chosenBytes, let offered else { return SSL_TLSEXT_ERR_NOACK }
+      let wanted: StaticString = "http/1.1"
+      var offset = 0
+      while offset < Int(offeredBytes) {
+        let count = Int(offered[offset])
+        guard offset + 1 + count <= Int(offeredBytes) else { break }
+        if count == wanted.utf8CodeUnitCount, memcmp(offered + offset + 1, wanted.utf8Start, count) == 0 {
+          chosen.pointee = offered + offset + 1
+          chosenBytes.pointee = UInt8(count)
+          return SSL_TLSEXT_ERR_OK
+        }
+        offset += 1 + count
       }
-      offset += 1 + count
+      return SSL_TLSEXT_ERR_NOACK
     }
-    return SSL_TLSEXT_ERR_NOACK
-  }
 }
 
 /// Tells one version of a file from the next, also when it is replaced through a link within one second.

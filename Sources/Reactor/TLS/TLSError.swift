@@ -17,7 +17,8 @@ public enum TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     case .unreadable(let path, let cause): "\(path) cannot be read: \(cause)"
     case .badCertificate(let path, let cause): "\(path) holds no certificate chain in PEM form: \(cause)"
     case .badKey(let path, let cause): "\(path) holds no private key in PEM form without a passphrase: \(cause)"
-    case .keyMismatch(let certificate, let key): "the key in \(key) does not belong to the certificate in \(certificate)"
+    case .keyMismatch(let certificate, let key):
+      "the key in \(key) does not belong to the certificate in \(certificate)"
     case .badAuthorities(let path, let cause): "\(path) holds no certificates of authorities in PEM form: \(cause)"
     case .refused(let cause): "TLS cannot be set up: \(cause)"
     }
