@@ -100,6 +100,26 @@ public struct SocketAddress: Sendable, Hashable {
   var family: Int32 { isIPv4 ? AF_INET : AF_INET6 }
 }
 
+extension SocketAddress: CustomStringConvertible {
+  /// `127.0.0.1:8765`, `[::1]:8765`.
+  public var description: String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
+      if isIPv4 {
+        var four = in_addr(s_addr: UInt32(truncatingIfNeeded: low).bigEndian)
+        inet_ntop(AF_INET, &four, text.baseAddress, socklen_t(text.count))
+        return "\(String(cString: text.baseAddress!)):\(port)"
+      }
+      var six = in6_addr()
+      withUnsafeMutableBytes(of: &six) {
+        $0.storeBytes(of: high.bigEndian, as: UInt64.self)
+        $0.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
+      }
+      inet_ntop(AF_INET6, &six, text.baseAddress, socklen_t(text.count))
+      return "[\(String(cString: text.baseAddress!))]:\(port)"
+    }
+  }
+}
+
 extension String {
   fileprivate var trimmedBrackets: String { hasPrefix("[") && hasSuffix("]") ? String(dropFirst().dropLast()) : self }
 }

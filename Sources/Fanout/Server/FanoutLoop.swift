@@ -90,7 +90,8 @@ final class FanoutLoop: LoopHandler {
   }
 
   private func adopt(_ descriptor: Int32) {
-    guard sockets.isRunning, let peer = SocketAddress(peerOf: descriptor), let socket = sockets.take(descriptor: descriptor)
+    guard sockets.isRunning, let peer = SocketAddress(peerOf: descriptor),
+      let socket = sockets.take(descriptor: descriptor)
     else {
       shared.admission.remove(loop: number)
       Glibc.close(descriptor)
