@@ -57,6 +57,17 @@ public struct SocketAddress: Sendable, Hashable {
     }
   }
 
+  /// The other end of a connected socket; nil when it is gone already.
+  public init?(peerOf descriptor: Int32) {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let result = withUnsafeMutablePointer(to: &storage) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) }
+    }
+    guard result == 0 else { return nil }
+    self.init(storage)
+  }
+
   public var isLoopback: Bool {
     isIPv4 || (high == 0 && low >> 32 == Self.mappedPrefix)
       ? UInt8(truncatingIfNeeded: low >> 24) == 127 : high == 0 && low == 1

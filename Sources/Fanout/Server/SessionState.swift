@@ -22,6 +22,8 @@ package struct SessionReply {
   package var isAlone = false
   /// A key was refused.
   package var isRefusal = false
+  /// The connection asked for another treatment of its market data.
+  package var policy: DeliveryPolicy?
   /// To be done after the reply is sent.
   package var close: Violation?
 
