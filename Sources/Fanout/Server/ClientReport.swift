@@ -9,7 +9,7 @@ public struct ClientReport: Sendable, Equatable {
   public var userID: String?
   public var userAgent: String?
   public var policy: DeliveryPolicy
-  /// `json`, `binary`, with `+deflate` when compressed.
+  /// `json`, `json+deflate` or `binary`.
   public var format: String
   /// Subscribed (instrument, mode) pairs.
   public var subscriptions: Int

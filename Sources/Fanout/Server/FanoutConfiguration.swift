@@ -2,6 +2,7 @@
 // A plain value; any thread.
 
 import Reactor
+import WebSocket
 
 /// Settings of the market data server on port 8765.
 public struct FanoutConfiguration: Sendable {
@@ -63,6 +64,13 @@ public struct FanoutConfiguration: Sendable {
   /// How long clients may take to read their close frames when the server stops.
   public var stopTimeoutNanos: Int64 = 3_000_000_000
 
+  /// Compresses messages for clients that offer permessage-deflate, once for all of them. False declines.
+  public var isDeflating = true
+  /// 1 (fast) to 9 (small).
+  public var deflateLevel = 1
+  /// Clients of one loop beyond which further offers are declined.
+  public var deflateClientsMax = 1000
+
   /// Answer of `get_supported_brokers`; empty for the names of the feeds.
   public var supportedBrokers: [String] = []
 
@@ -73,6 +81,14 @@ public struct FanoutConfiguration: Sendable {
 
   /// Sockets beyond the clients: connections being refused, and those whose last bytes are on their way.
   static let spareSockets = 1024
+
+  /// A loop's own, nil when compression is declined.
+  func makeDeflater() -> PayloadDeflater? {
+    guard isDeflating, deflateClientsMax > 0 else { return nil }
+    var options = PayloadDeflater.Options()
+    options.level = deflateLevel
+    return PayloadDeflater(options)
+  }
 
   var loopLimits: LoopLimits {
     var limits = LoopLimits()
@@ -102,6 +118,7 @@ public struct FanoutConfiguration: Sendable {
     if pendingAgeSoftNanos < 1 || pendingAgeSoftNanos >= pendingAgeHardNanos {
       return "pendingAgeSoftNanos must be positive and below pendingAgeHardNanos"
     }
+    if !(1...9).contains(deflateLevel) { return "deflateLevel must be 1 to 9: \(deflateLevel)" }
     if policy == .paced { return "paced is a policy of single clients" }
     if pingIntervalNanos < 0 { return "pingIntervalNanos must not be negative: \(pingIntervalNanos)" }
     if clientsMax > SubscriptionIndex.clientsMax - Self.spareSockets {

@@ -41,16 +41,31 @@ extension FanoutLoop {
     setPolicy(request.isPacedClientCandidate ? .paced : configuration.policy, of: client)
     client.userAgent = request.userAgent.map { String($0.prefix(Self.userAgentMax)) }
     let now = SystemClock.monotonicNanos()
-    client.connection = WebSocketConnection(options)
+    let isBinary = request.protocols.contains(BinaryLayout.subprotocol)
+    let deflate = isBinary ? nil : agreement(request)
+    client.connection = WebSocketConnection(options, inflater: deflate == nil ? nil : inflater)
     client.session = SessionState(client: client.socket.index, rules: context.rules, nowNanos: now)
+    client.session.form = isBinary ? .binary : deflate == nil ? [] : .deflate
     client.keepalive = Keepalive(
       pingIntervalNanos: configuration.pingIntervalNanos, pongTimeoutNanos: configuration.pongTimeoutNanos,
       nowNanos: now)
     client.handshake = ServerHandshake()
     client.phase = .open
     slot.pointee.lookNanos = now
-    guard sockets.append(client.socket, request.acceptResponse()) else { return cut(client) }
+    let answer = request.acceptResponse(subprotocol: isBinary ? BinaryLayout.subprotocol : nil, deflate: deflate)
+    guard sockets.append(client.socket, answer) else { return cut(client) }
     sockets.fence(client.socket)
+    if isBinary { sendRecords(client, context.openingRecords(wallNanos: shared.clock.nowNanos())) }
+  }
+
+  /// What is agreed to of the compression that a client offers. One that wants a smaller window than our results may
+  /// refer to is declined rather than served by a compressor of its own.
+  private func agreement(_ request: UpgradeRequest) -> DeflateAgreement? {
+    guard let deflate = request.deflate, let deflateWindowBits, deflate.windowBits >= deflateWindowBits,
+      deflateClientCount < configuration.deflateClientsMax
+    else { return nil }
+    deflateClientCount += 1
+    return deflate
   }
 
   /// Characters of a client's name for itself that are kept.
@@ -102,6 +117,7 @@ extension FanoutLoop {
     if reply.isAlone { sockets.fence(client.socket) }
     if reply.isRefusal { ticks.statistics.authenticationsFailed += 1 }
     if let violation = reply.close { return close(client, violation) }
+    if !reply.records.isEmpty { sendRecords(client, reply.records) }
     if let policy = reply.policy { setPolicy(policy, of: client) }
     if let keyID = client.session.principal?.keyID, keyID != keyBefore { restore(client, keyID) }
     if context.subscriptions.owedCount(client: client.socket.index) > 0 { ticks.expect(index) }
@@ -131,6 +147,16 @@ extension FanoutLoop {
     let header = FrameWriter.writeHeader(.text, payloadCount: text.count, to: base)
     let hasHeader = sockets.append(client.socket, base, header)
     guard hasHeader, sockets.append(client.socket, text) else { return cut(client) }
+    checkPending(client)
+  }
+
+  /// Records of the binary stream that are not market data.
+  private func sendRecords(_ client: FanoutClient, _ records: [UInt8]) {
+    guard client.phase == .open, let base = scratch.baseAddress else { return }
+    let header = FrameWriter.writeHeader(.binary, payloadCount: records.count, to: base)
+    guard sockets.append(client.socket, base, header), sockets.append(client.socket, records) else {
+      return cut(client)
+    }
     checkPending(client)
   }
 
@@ -172,7 +198,8 @@ extension FanoutLoop {
     let slot = ticks.slots[index]
     return ClientReport(
       id: "\(number)-\(index)-\(client.socket.generation)", address: "\(client.peer)",
-      userID: client.session.principal?.userID, userAgent: client.userAgent, policy: slot.policy, format: "json",
+      userID: client.session.principal?.userID, userAgent: client.userAgent, policy: slot.policy,
+      format: client.session.form.contains(.binary) ? "binary" : client.session.form.isEmpty ? "json" : "json+deflate",
       subscriptions: context.subscriptions.count(client: client.socket.index), delivered: slot.delivered,
       conflated: slot.conflated, owed: context.subscriptions.owedCount(client: client.socket.index),
       pendingBytes: sockets.bytesPending(client.socket),

@@ -37,6 +37,12 @@ final class FanoutLoop: LoopHandler {
   let context: SessionContext
   let ticks: TickFanout
   private let counters: FanoutCounters
+  /// How far back compressed messages refer; nil when nothing is compressed.
+  let deflateWindowBits: Int?
+  /// Shared by all clients, since none keeps compression state between messages.
+  let inflater: PayloadInflater?
+  /// Clients whose messages are compressed.
+  var deflateClientCount = 0
 
   var configuration: FanoutConfiguration { shared.configuration }
   var log: Logger { shared.log }
@@ -57,7 +63,7 @@ final class FanoutLoop: LoopHandler {
 
   init(
     number: Int, shared: FanoutShared, sockets: Sockets, context: SessionContext, ticks: TickFanout,
-    counters: FanoutCounters
+    counters: FanoutCounters, deflateWindowBits: Int?
   ) {
     self.number = number
     self.shared = shared
@@ -65,6 +71,8 @@ final class FanoutLoop: LoopHandler {
     self.context = context
     self.ticks = ticks
     self.counters = counters
+    self.deflateWindowBits = deflateWindowBits
+    inflater = deflateWindowBits == nil ? nil : PayloadInflater()
     clients = Array(repeating: nil, count: sockets.limits.socketsMax)
     nowNanos = SystemClock.monotonicNanos()
     scratch = .allocate(byteCount: FrameWriter.controlFrameBytesMax, alignment: 16)
@@ -159,6 +167,8 @@ final class FanoutLoop: LoopHandler {
         context.subscriptions.subscriptions(client: client.socket.index), keyID: keyID, nowNanos: nowNanos,
         forNanos: configuration.pacedRestoreNanos)
     }
+    if client.session.form.contains(.deflate) { deflateClientCount -= 1 }
+    client.session.form = []
     ticks.forget(index)
     context.subscriptions.removeAll(client: client.socket.index)
     orderClients.remove(index)

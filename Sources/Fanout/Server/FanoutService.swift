@@ -7,6 +7,7 @@ import Market
 import Reactor
 import Synchronization
 import TickRing
+import WebSocket
 
 /// Serves the 8765 protocol (`docs/websocket.md`): one or more loops, each a thread with its own clients. The first
 /// one accepts and hands each connection to the loop with the fewest.
@@ -148,12 +149,14 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
     let context = SessionContext(
       rules: .init(configuration, feedNames: board.names, epochMillis: epochMillis), registry: registry, keys: keys,
       board: board, subscriptions: index)
+    let deflater = configuration.makeDeflater()
     let ticks = TickFanout(
       .init(
         sockets: sockets, index: index, registry: registry, ring: ring, lastValues: lastValues,
-        feedNames: board.names, epochMillis: epochMillis),
+        feedNames: board.names, epochMillis: epochMillis, deflater: deflater),
       configuration: configuration)
     return FanoutLoop(
-      number: number, shared: shared, sockets: sockets, context: context, ticks: ticks, counters: counters[number])
+      number: number, shared: shared, sockets: sockets, context: context, ticks: ticks, counters: counters[number],
+      deflateWindowBits: deflater?.windowBits)
   }
 }

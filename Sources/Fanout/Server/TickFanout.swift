@@ -7,6 +7,7 @@
 import Market
 import Reactor
 import TickRing
+import WebSocket
 
 final class TickFanout {
   let sockets: Sockets
@@ -37,6 +38,7 @@ final class TickFanout {
     var lastValues: LastValueTable
     var feedNames: [String]
     var epochMillis: Int64
+    var deflater: PayloadDeflater?
   }
 
   init(_ parts: Parts, configuration: FanoutConfiguration) {
@@ -49,7 +51,8 @@ final class TickFanout {
     tick = .allocate(capacity: 1)
     tick.initialize(to: Tick())
     frames = TickFrames(
-      registry: parts.registry, feedNames: parts.feedNames, epochMillis: parts.epochMillis, tick: tick)
+      registry: parts.registry, feedNames: parts.feedNames, epochMillis: parts.epochMillis, tick: tick,
+      deflater: parts.deflater)
     let clients = parts.sockets.limits.socketsMax
     slots = .allocate(capacity: clients)
     slots.initialize(repeating: .free, count: clients)

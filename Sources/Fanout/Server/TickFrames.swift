@@ -24,17 +24,32 @@ struct TickFrames: ~Copyable {
   private var bodyBytes = 0
   private let plain: UnsafeMutableRawPointer
   private let sequenced: UnsafeMutableRawPointer
+  private let binary: UnsafeMutableRawPointer
+  /// Compressed twins of `plain` and `sequenced`.
+  private let deflated: UnsafeMutableRawPointer
+  private let deflatedSequenced: UnsafeMutableRawPointer
+  private let deflatedRoom: Int
+  private let deflater: PayloadDeflater?
 
   /// Room before the payload for the longest header of a server's frame, kept aligned.
   private static let headRoom = 16
 
-  init(registry: InstrumentRegistry, feedNames: [String], epochMillis: Int64, tick: UnsafePointer<Tick>) {
+  /// - Parameter deflater: nil when no client may have its messages compressed.
+  init(
+    registry: InstrumentRegistry, feedNames: [String], epochMillis: Int64, tick: UnsafePointer<Tick>,
+    deflater: PayloadDeflater?
+  ) {
     encoder = TickEncoder(registry: registry, feedNames: feedNames)
     self.epochMillis = UInt64(clamping: epochMillis)
     self.tick = tick
+    self.deflater = deflater
     let bytes = Self.headRoom + encoder.bytesMax(.depth)
     plain = .allocate(byteCount: bytes, alignment: 16)
     sequenced = .allocate(byteCount: bytes, alignment: 16)
+    binary = .allocate(byteCount: Self.headRoom + BinaryEncoder.tickBytesMax, alignment: 16)
+    deflatedRoom = PayloadDeflater.roomBytes(payloadCount: encoder.bytesMax(.depth))
+    deflated = .allocate(byteCount: Self.headRoom + deflatedRoom, alignment: 16)
+    deflatedSequenced = .allocate(byteCount: Self.headRoom + deflatedRoom, alignment: 16)
     frames = .allocate(capacity: EntryFlags.forms)
     frames.initialize(repeating: Frame(start: plain, count: 0), count: EntryFlags.forms)
   }
@@ -42,6 +57,9 @@ struct TickFrames: ~Copyable {
   deinit {
     plain.deallocate()
     sequenced.deallocate()
+    binary.deallocate()
+    deflated.deallocate()
+    deflatedSequenced.deallocate()
     frames.deallocate()
   }
 
@@ -69,12 +87,24 @@ struct TickFrames: ~Copyable {
   @inline(never)
   private mutating func make(_ form: Int) {
     made |= 1 &<< UInt8(truncatingIfNeeded: form)
-    frames[form] = form & EntryFlags.sequencedForm == 0 ? makePlain() : makeSequenced()
+    if form & EntryFlags.binaryForm != 0 {
+      frames[form] = makeBinary()
+    } else if form & EntryFlags.deflatedForm != 0 {
+      frames[form] = makeDeflated(form)
+    } else {
+      frames[form] = form & EntryFlags.sequencedForm == 0 ? makePlain() : makeSequenced()
+    }
   }
 
   /// The value as an answer to `snapshot`: flagged, with its age. Overwrites the frames of this value.
   mutating func snapshot(ofEntry entry: UInt32, ageMillis: Int64) -> Frame {
     let form = EntryFlags.form(ofEntry: entry)
+    if form & EntryFlags.binaryForm != 0 {
+      made &= ~(1 &<< UInt8(truncatingIfNeeded: form))
+      let record = binary + Self.headRoom
+      return Self.framed(
+        record, BinaryEncoder.encodeSnapshot(tick, mode, ageMillis: UInt64(ageMillis), into: record), .binary)
+    }
     let text = plain + Self.headRoom
     made = 0
     let body = encodeBody()
@@ -108,10 +138,31 @@ struct TickFrames: ~Copyable {
       text, body &+ TickEncoder.writeTail(sequence: sequence, epoch: epochMillis, into: text + body))
   }
 
+  private func makeBinary() -> Frame {
+    let record = binary + Self.headRoom
+    return Self.framed(record, BinaryEncoder.encode(tick, mode, into: record), .binary)
+  }
+
+  /// The text form compressed; as it is when that does not make it smaller.
+  private mutating func makeDeflated(_ form: Int) -> Frame {
+    let textForm = form & EntryFlags.sequencedForm
+    let text = frame(ofEntry: UInt32(textForm) << 29)
+    guard let deflater else { return text }
+    // The payload of every form begins behind the head room of its buffer.
+    let start = UnsafeRawPointer(textForm == 0 ? plain : sequenced) + Self.headRoom
+    let payload = UnsafeRawBufferPointer(start: start, count: text.count &- (start - text.start))
+    let target = (textForm == 0 ? deflated : deflatedSequenced) + Self.headRoom
+    guard let count = deflater.deflate(payload, to: UnsafeMutableRawBufferPointer(start: target, count: deflatedRoom))
+    else { return text }
+    return Self.framed(target, count, rsv: FrameHeader.compressedRSV)
+  }
+
   @inline(__always)
-  private static func framed(_ payload: UnsafeMutableRawPointer, _ count: Int, _ opcode: Opcode = .text) -> Frame {
+  private static func framed(
+    _ payload: UnsafeMutableRawPointer, _ count: Int, _ opcode: Opcode = .text, rsv: UInt8 = 0
+  ) -> Frame {
     let header = FrameWriter.headerBytes(payloadCount: count, isMasked: false)
-    FrameWriter.writeHeader(opcode, payloadCount: count, to: payload - header)
+    FrameWriter.writeHeader(opcode, payloadCount: count, rsv: rsv, to: payload - header)
     return Frame(start: UnsafeRawPointer(payload - header), count: header &+ count)
   }
 }
