@@ -63,7 +63,8 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
 
   /// Announces the sleep, then looks for work once more: a waker that comes later sees the announcement.
   private func sleepNanos() -> Int64 {
-    waker.park()
+    if sockets.limits.isBusyPolling { return 0 }
+    if !handler.isHoldingBack { waker.park() }
     if sockets.dirtyCount > 0 || !handshakesPutOff.isEmpty || handler.hasWork() { return 0 }
     let wakeUp = min(nextSweepNanos, handler.deadlineNanos())
     return max(0, wakeUp - SystemClock.monotonicNanos())
@@ -144,8 +145,9 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
       return
     }
     let descriptor = completion.result
-    guard sockets.stopDeadlineNanos == nil, let peer = Self.peer(of: descriptor),
-      let id = adopt(descriptor, tls: listeners[number].tls)
+    if sockets.stopDeadlineNanos == nil, handler.passesOn(descriptor, listener: number) { return }
+    guard sockets.stopDeadlineNanos == nil, let peer = SocketAddress(peerOf: descriptor),
+      let id = sockets.take(descriptor: descriptor, tls: listeners[number].tls)
     else {
       sockets.refusedCount += 1
       close(descriptor)
@@ -177,15 +179,6 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
     }
     state.pointee.phase = .open
     handler.onConnect(id)
-  }
-
-  private static func peer(of descriptor: Int32) -> SocketAddress? {
-    var storage = sockaddr_storage()
-    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-    let result = withUnsafeMutablePointer(to: &storage) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) }
-    }
-    return result == 0 ? SocketAddress(storage) : nil
   }
 
   // MARK: End of turn
@@ -247,7 +240,8 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
       backend.receive(state.pointee.descriptor, Token(.receive, index: index, generation: generation))
     }
     if state.pointee.bytesPending > 0, !state.pointee.flags.contains(.sending) {
-      if let session = state.pointee.session { return send(index, state, session) }
+      if let session = state.pointee.session { return send(index, state, session, now) }
+      sockets.noteAge(state, now)
       submit(index, state, state.pointee.outbox, sockets.bytesToFence(state))
     }
   }

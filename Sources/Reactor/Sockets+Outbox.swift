@@ -3,6 +3,13 @@
 import Glibc
 
 extension Sockets {
+  /// Sets a new mark for the age of what waits, once all before the last one has left. Asked before a send.
+  func noteAge(_ state: UnsafeMutablePointer<SocketState>, _ now: Int64) {
+    guard state.pointee.bytesSent >= state.pointee.markBytes else { return }
+    state.pointee.markBytes = state.pointee.bytesAppended
+    state.pointee.markNanos = now
+  }
+
   /// Bytes until the next fence.
   func bytesToFence(_ state: UnsafeMutablePointer<SocketState>) -> Int {
     guard state.pointee.fenceCount > 0 else { return state.pointee.bytesPending }

@@ -139,7 +139,7 @@ import TickRing
         $0 = LoopThread(name: "openssl") {
           let text = TestCertificates.run(
             """
-            (printf 'hello!'; sleep 5) | openssl s_client -connect 127.0.0.1:\(listener.port) \(version) -quiet \
+            printf 'hello!' | openssl s_client -connect 127.0.0.1:\(listener.port) \(version) -quiet \
             -CAfile \(certificates.authority) -verify_return_error -verify_hostname localhost -alpn h2,http/1.1
             """)
           output.withLock { $0 = text }

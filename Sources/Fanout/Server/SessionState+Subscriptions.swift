@@ -26,7 +26,8 @@ extension SessionState {
       return .failed("Maximum capacity reached: \(subscriptionsMax) subscriptions per client")
     }
     return .active(
-      sequence: index.add(client: client, instrument, request.mode, wantsSequence: request.wantsSequence))
+      sequence: index.add(
+        client: client, instrument, request.mode, flags: request.wantsSequence ? .sequence : []))
   }
 
   func unsubscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {

@@ -9,18 +9,6 @@ extension EventLoop {
   /// few milliseconds at most.
   static var handshakesPerTurnMax: Int { 8 }
 
-  /// Puts an accepted connection into the table; nil when there is no room or no memory for it.
-  func adopt(_ descriptor: Int32, tls: TLSServerContext?) -> SocketID? {
-    guard let tls else { return sockets.adopt(descriptor: descriptor, phase: .open) }
-    guard let ssl = tls.makeSession(), let session = TLSSession.make(ssl, sockets) else { return nil }
-    guard let id = sockets.adopt(descriptor: descriptor, phase: .open) else {
-      session.free()
-      return nil
-    }
-    sockets.secure(id, session)
-    return id
-  }
-
   /// Bytes of an encrypted socket came in.
   func onReceive(
     _ id: SocketID, _ state: UnsafeMutablePointer<SocketState>, _ session: UnsafeMutablePointer<TLSSession>,
@@ -117,8 +105,10 @@ extension EventLoop {
 
   /// Encrypts and sends what is due to an encrypted socket.
   func send(
-    _ index: UInt32, _ state: UnsafeMutablePointer<SocketState>, _ session: UnsafeMutablePointer<TLSSession>
+    _ index: UInt32, _ state: UnsafeMutablePointer<SocketState>, _ session: UnsafeMutablePointer<TLSSession>,
+    _ now: Int64
   ) {
+    if session.pointee.cipherBytes == 0 { sockets.noteAge(state, now) }
     sockets.encrypt(index, state, session)
     guard session.pointee.cipherBytes > 0, state.pointee.phase != .closing else { return }
     submit(index, state, session.pointee.cipher, session.pointee.cipherBytes)

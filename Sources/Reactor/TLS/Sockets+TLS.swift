@@ -44,6 +44,16 @@ extension Sockets {
   /// Whether the socket's bytes are encrypted.
   public func isSecure(_ socket: SocketID) -> Bool { state(socket)?.pointee.session != nil }
 
+  func adoptSecured(_ descriptor: Int32, _ tls: TLSServerContext) -> SocketID? {
+    guard let ssl = tls.makeSession(), let session = TLSSession.make(ssl, self) else { return nil }
+    guard let id = adopt(descriptor: descriptor, phase: .open) else {
+      session.free()
+      return nil
+    }
+    secure(id, session)
+    return id
+  }
+
   /// Makes a new socket an encrypted one, which owns the session from now on.
   func secure(_ socket: SocketID, _ session: UnsafeMutablePointer<TLSSession>) {
     if scratch == nil { scratch = TLSScratch() }

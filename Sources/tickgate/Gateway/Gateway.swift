@@ -72,6 +72,8 @@ struct Gateway {
       definitions: assembly.definitions, configuration: feedConfiguration, instrumentCount: assembly.registry.count,
       ring: ring, lastValues: lastValues, board: board, credentials: assembly.credentials, clock: clock,
       ingest: ingest, log: log)
+    var fanoutConfiguration = fanoutConfiguration
+    fanoutConfiguration.tls = try tlsContext()
     let fanout = FanoutService(
       configuration: fanoutConfiguration, registry: assembly.registry, ring: ring, lastValues: lastValues,
       wanted: feeds, keys: keys, board: board, log: log, clock: clock)
@@ -85,6 +87,7 @@ struct Gateway {
     do {
       let webSocketPort = try fanout.start()
       add("fanout") { fanout.stop() }
+      if let tls = fanoutConfiguration.tls { started.append(CertificateWatch(context: tls, log: log)) }
       let targets =
         takesTicks
         ? BusIngestTargets(
@@ -96,7 +99,7 @@ struct Gateway {
       try bus.start()
       add("bus") { bus.stop() }
       let admin = try AdminServer(directory: settings.string(.stateDirectory)) { request in
-        KeyCommands(store: keys).answer(request)
+        ClientCommands(service: fanout).answer(request) ?? KeyCommands(store: keys).answer(request)
       }
       admin.start()
       add("administration") { admin.stop() }
@@ -137,6 +140,13 @@ struct Gateway {
     return configuration
   }
 
+  /// Nil when the WebSocket server is a plain one.
+  private func tlsContext() throws(TLSError) -> TLSServerContext? {
+    let certificate = settings.string(.webSocketTLSCertificate)
+    return certificate.isEmpty
+      ? nil : try TLSServerContext(certificate: certificate, key: settings.string(.webSocketTLSKey))
+  }
+
   private var fanoutConfiguration: FanoutConfiguration {
     var configuration = FanoutConfiguration()
     configuration.host = settings.string(.webSocketHost)
@@ -150,8 +160,18 @@ struct Gateway {
     configuration.authTimeoutNanos = seconds(.webSocketAuthSeconds)
     configuration.pingIntervalNanos = seconds(.webSocketPingSeconds)
     configuration.pongTimeoutNanos = seconds(.webSocketPongSeconds)
+    configuration.loops = settings.integer(.webSocketLoops)
+    configuration.cpus = settings.strings(.webSocketCPUs).compactMap { Int($0) }
+    configuration.isBusyPolling = settings.boolean(.webSocketBusyPoll)
+    configuration.coalesceNanos = Int64(settings.integer(.webSocketCoalesceMicros)) * 1000
+    configuration.policy = DeliveryPolicy(name: settings.string(.webSocketPolicy)) ?? .every
     configuration.pendingBytesSoftMax = settings.integer(.webSocketOutboxSoftBytes)
     configuration.pendingBytesHardMax = settings.integer(.webSocketOutboxHardBytes)
+    configuration.outboundBytesMax = settings.integer(.webSocketOutboxTotalBytes)
+    configuration.pendingAgeSoftNanos = millis(.webSocketOutboxSoftMillis)
+    configuration.pendingAgeHardNanos = millis(.webSocketOutboxHardMillis)
+    configuration.pacedIntervalNanos = millis(.webSocketPacedMillis)
+    configuration.pacedRestoreNanos = seconds(.webSocketPacedRestoreSeconds)
     return configuration
   }
 
@@ -182,5 +202,6 @@ struct Gateway {
   /// Money of the sandbox is in 1e-4 rupee.
   private static let moneyPerRupee: Int64 = 10_000
 
+  private func millis(_ key: Key) -> Int64 { Int64(settings.integer(key)) * 1_000_000 }
   private func seconds(_ key: Key) -> Int64 { Int64(settings.integer(key)) * 1_000_000_000 }
 }
