@@ -90,7 +90,7 @@ package struct SessionState {
     if action.isProtected, principal == nil { throw .notAuthenticated }
     switch action {
     case .authenticate: return authenticate(envelope.apiKey, context)
-    case .subscribe: return SessionReply(try subscribe(envelope, context))
+    case .subscribe: return try subscribe(envelope, context)
     case .unsubscribe: return SessionReply(try unsubscribe(envelope, context))
     case .unsubscribeAll: return SessionReply(try unsubscribeAll(envelope, context))
     case .subscribeOrders, .unsubscribeOrders:
