@@ -6,38 +6,39 @@ import Market
 
 extension SessionState {
   func subscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
-    let request = try SubscribeRequest(envelope)
+    let request = try SubscribeRequest(envelope, entriesMax: context.rules.entriesMax)
     guard let broker = context.broker else { throw .noAdapter }
-    let entries = request.instruments.map { instrument in
-      SubscribedEntry(instrument: instrument, outcome: subscribe(instrument, request, context))
+    var reply = SubscribeReply(
+      request, subscriptionsMax: context.rules.subscriptionsMax, broker: broker,
+      epochMillis: request.flags.contains(.sequence) ? context.rules.epochMillis : nil)
+    for instrument in request.instruments {
+      reply.add(instrument, subscribe(instrument, request, context))
     }
-    return Replies.subscribed(
-      entries, mode: request.mode, broker: broker,
-      epochMillis: request.wantsSequence ? context.rules.epochMillis : nil, requestID: envelope.requestID)
+    return reply.finish(requestID: envelope.requestID)
   }
 
   private func subscribe(
     _ requested: RequestedInstrument, _ request: SubscribeRequest, _ context: SessionContext
-  ) -> SubscribedEntry.Outcome {
-    guard let instrument = context.instrument(requested) else { return .failed(requested.notFoundMessage) }
+  ) -> SubscribeOutcome {
+    guard let instrument = context.instrument(requested) else { return .unknown }
     let index = context.subscriptions
-    let subscriptionsMax = context.rules.subscriptionsMax
-    if index.count(client: client) >= subscriptionsMax, !index.contains(client: client, instrument, request.mode) {
-      return .failed("Maximum capacity reached: \(subscriptionsMax) subscriptions per client")
+    if index.count(client: client) >= context.rules.subscriptionsMax,
+      !index.contains(client: client, instrument, request.mode)
+    {
+      return .full
     }
-    return .active(
-      sequence: index.add(client: client, instrument, request.mode, wantsSequence: request.wantsSequence))
+    return .active(sequence: index.add(client: client, instrument, request.mode, flags: request.flags))
   }
 
   func unsubscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
-    let request = try UnsubscribeRequest(envelope)
+    let request = try UnsubscribeRequest(envelope, entriesMax: context.rules.entriesMax)
     guard let broker = context.broker else { throw .noAdapter }
-    let entries = request.entries.map { requested, modes in
-      UnsubscribedEntry(
-        symbol: Array(requested.symbol.raw), exchange: Array(requested.exchange.raw),
-        failure: unsubscribe(requested, modes, context))
+    var reply = UnsubscribeReply(
+      count: request.instruments.count, textBytes: request.instruments.textBytes, broker: broker)
+    for instrument in request.instruments {
+      reply.add(instrument, failure: unsubscribe(instrument, request.modes(of: instrument), context))
     }
-    return Replies.unsubscribed(entries, broker: broker, requestID: envelope.requestID)
+    return reply.finish(requestID: envelope.requestID)
   }
 
   /// Nil when nothing speaks against it; what was never subscribed is no failure.
@@ -59,18 +60,14 @@ extension SessionState {
 
   func unsubscribeAll(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
     guard let broker = context.broker else { throw .noAdapter }
-    let entries = context.subscriptions.subscriptions(client: client).map { subscription in
-      let key = context.registry[subscription.instrument].key
-      return UnsubscribedEntry(
-        symbol: Self.quoted(key.symbol), exchange: Self.quoted(key.exchange.code), failure: nil)
-    }
+    let subscriptions = context.subscriptions.subscriptions(client: client)
+    var reply = UnsubscribeReply(
+      count: subscriptions.count, textBytes: subscriptions.count * Self.nameBytes, broker: broker)
+    for subscription in subscriptions { reply.add(context.registry[subscription.instrument].key) }
     context.subscriptions.removeAll(client: client)
-    return Replies.unsubscribed(entries, broker: broker, requestID: envelope.requestID)
+    return reply.finish(requestID: envelope.requestID)
   }
 
-  private static func quoted(_ text: String) -> [UInt8] {
-    var bytes: [UInt8] = []
-    JSONWriter.quote(text, into: &bytes)
-    return bytes
-  }
+  /// Room to make for a name that is not at hand.
+  private static let nameBytes = 32
 }

@@ -1,5 +1,5 @@
 // Who wants what: per (instrument, mode) the clients, per client the (instrument, mode) pairs, and what the upstream has
-// to hear of it. Loop thread only. Twenty to thirty bytes a subscription; adding and removing take constant time.
+// to hear of it. Loop thread only. Less than twenty bytes a subscription; adding and removing take constant time.
 //
 // A key is 3 * instrument + mode index. The first subscriber of a key wants it upstream, the last one to leave ends
 // that; both are collected and told once per turn.
@@ -8,11 +8,10 @@ import Market
 import TickRing
 
 package final class SubscriptionIndex {
-  /// Client numbers are below this: the top bit of an entry says whether the client wants sequence numbers.
+  /// Client numbers are below this: the top byte of an entry holds its flags.
   package static let clientsMax = 1 << 24
   /// Keys of an instrument. A literal: `allCases` makes an array.
   static let modes = 3
-  private static let sequenceBit: UInt32 = 1 << 31
 
   var lists: SubscriberLists
   let clients: UnsafeMutablePointer<ClientSubscriptions>
@@ -51,19 +50,24 @@ package final class SubscriptionIndex {
     Mode(rawValue: UInt8(truncatingIfNeeded: key % UInt32(modes)) &+ 1).unsafelyUnwrapped
   }
 
-  @inline(__always) static func client(ofEntry entry: UInt32) -> Int { Int(entry & ~sequenceBit) }
+  @inline(__always) static func client(ofEntry entry: UInt32) -> Int { Int(entry & ~EntryFlags.bits) }
 
-  @inline(__always) static func wantsSequence(entry: UInt32) -> Bool { entry & sequenceBit != 0 }
+  @inline(__always) static func flags(ofEntry entry: UInt32) -> EntryFlags {
+    EntryFlags(rawValue: entry & EntryFlags.bits)
+  }
+
+  @inline(__always) static func wantsSequence(entry: UInt32) -> Bool { flags(ofEntry: entry).contains(.sequence) }
 
   // MARK: Changes
 
-  /// Adds a subscription; one that is there already only takes over `wantsSequence`.
+  /// Adds a subscription; one that is there already only takes over the flags.
   /// - Returns: the sequence after which the client gets every value: the next message carries a higher one.
   @discardableResult
-  package func add(client: UInt32, _ instrument: UInt32, _ mode: Mode, wantsSequence: Bool) -> UInt64 {
+  package func add(client: UInt32, _ instrument: UInt32, _ mode: Mode, flags: EntryFlags) -> UInt64 {
+    assert(flags.rawValue & ~EntryFlags.bits == 0 && client < Self.clientsMax)
     let key = Self.key(instrument, mode)
     let head = lists.head(Int(key))
-    let entry = wantsSequence ? client | Self.sequenceBit : client
+    let entry = client | flags.rawValue
     if let row = clients[Int(client)].find(key) {
       lists.entries(head)[Int(row.pointee.place)] = entry
       return head.pointee.delivered

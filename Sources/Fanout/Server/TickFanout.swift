@@ -249,12 +249,12 @@ final class TickFanout {
     guard !sockets.isCrowded, sockets.bytesPending(socket) <= soft / 2 else { return }
     var seen = 0
     while seen < table.pointee.capacity, table.pointee.owedCount > 0, sockets.bytesPending(socket) <= soft {
-      let row = table.pointee.rows.unsafelyUnwrapped + (table.pointee.cursor & (table.pointee.capacity - 1))
+      let row = table.pointee.rowInTurn
       if row.pointee.key != ClientSubscription.emptyKey, row.pointee.isOwed {
         guard settle(row, of: socket) else { return }
         table.pointee.owedCount &-= row.pointee.isOwed ? 0 : 1
       }
-      table.pointee.cursor &+= 1
+      table.pointee.passTurn()
       seen &+= 1
     }
   }
