@@ -150,15 +150,29 @@ extension FanoutLoop {
     checkPending(client)
   }
 
-  /// Records of the binary stream that are not market data.
+  /// Records of the binary stream that are not market data, in messages of whole records and moderate size.
   private func sendRecords(_ client: FanoutClient, _ records: [UInt8]) {
-    guard client.phase == .open, let base = scratch.baseAddress else { return }
-    let header = FrameWriter.writeHeader(.binary, payloadCount: records.count, to: base)
-    guard sockets.append(client.socket, base, header), sockets.append(client.socket, records) else {
-      return cut(client)
+    guard client.phase == .open, let scratch = scratch.baseAddress else { return }
+    let isSent = records.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return true }
+      var start = 0
+      while start < bytes.count {
+        var end = start
+        repeat {
+          end += Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: end, as: UInt16.self)))
+        } while end < bytes.count && end - start < Self.recordsMessageBytes
+        let header = FrameWriter.writeHeader(.binary, payloadCount: end - start, to: scratch)
+        guard sockets.append(client.socket, scratch, header), sockets.append(client.socket, base + start, end - start)
+        else { return false }
+        start = end
+      }
+      return true
     }
-    checkPending(client)
+    if isSent { checkPending(client) } else { cut(client) }
   }
+
+  /// Bytes after which a message of definitions ends.
+  private static var recordsMessageBytes: Int { 60_000 }
 
   private func send(_ client: FanoutClient, _ frame: UnsafeRawBufferPointer) {
     guard sockets.append(client.socket, frame) else { return cut(client) }
