@@ -184,6 +184,7 @@ import TickRing
     let address = SocketAddress(host: "127.0.0.1", port: listener.port)!
     var limits = LoopLimits()
     limits.handshakeNanos = 120_000_000_000
+    limits.drainNanos = 120_000_000_000
     try ProcessLimits.raiseDescriptors(to: 4096)
     let result = try runLoop(listener: listener, tls: certificates.context("good"), limits: limits) { probe in
       probe.onAccepted = { probe, socket in
