@@ -15,6 +15,7 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
   private var listeners: [(descriptor: Int32, isAccepting: Bool)] = []
   private var nextSweepNanos: Int64 = 0
   private var acceptFailures = 0
+  private var spareDescriptor = SpareDescriptor()
   private var nextAcceptReportNanos: Int64 = 0
   private static var acceptReportNanos: Int64 { 10_000_000_000 }
 
@@ -132,6 +133,9 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
     guard completion.result >= 0 else {
       // Out of descriptors, for example: armed again by the next sweep, so that it does not spin.
       if completion.result != -ECANCELED { noteAcceptFailure(-completion.result) }
+      if completion.result == -EMFILE || completion.result == -ENFILE, listeners.indices.contains(number) {
+        sockets.refusedCount += UInt64(spareDescriptor.turnAway(from: listeners[number].descriptor))
+      }
       return
     }
     let descriptor = completion.result

@@ -3,7 +3,7 @@
 
 extension Definition {
   /// All settings in the order of ``Key``.
-  public static let table: [Definition] = process + webSocket + bus + http + feeds + simulator + rest
+  public static let table: [Definition] = process + io + webSocket + bus + http + feeds + simulator + rest
 
   private static let mebibyte = 1 << 20
 
@@ -14,6 +14,13 @@ extension Definition {
     Definition(
       .user, .text(isEmptyAllowed: false), .string("trader"),
       "User id that a new API key belongs to when none is named."),
+  ]
+
+  private static let io: [Definition] = [
+    Definition(
+      .ioBackend, .choice(["auto", "uring", "epoll"]), .string("auto"),
+      "How sockets are served. auto takes io_uring where kernel and container allow it, else epoll, and logs why; "
+        + "uring is an error where it cannot be had.")
   ]
 
   private static let webSocket: [Definition] = [

@@ -6,6 +6,8 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case stateDirectory = "state_dir"
   case user = "user"
 
+  case ioBackend = "io.backend"
+
   case webSocketHost = "ws.host"
   case webSocketPort = "ws.port"
   case webSocketAllowPublic = "ws.allow_public"
