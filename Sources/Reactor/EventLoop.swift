@@ -18,6 +18,7 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
   var handshakesPutOff: [SocketID] = []
   private var nextSweepNanos: Int64 = 0
   private var acceptFailures = 0
+  private var spareDescriptor = SpareDescriptor()
   private var nextAcceptReportNanos: Int64 = 0
   private static var acceptReportNanos: Int64 { 10_000_000_000 }
 
@@ -31,10 +32,7 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
   }
 
   /// Takes over a listener; it is closed when the loop stops. Its number is the count of earlier ones.
-  /// - Parameter tls: encrypts its connections.
-  public func add(_ listener: Listener, tls: TLSServerContext? = nil) {
-    listeners.append((listener.descriptor, false, tls))
-  }
+  public func add(_ listener: Listener) { listeners.append((listener.descriptor, false, listener.tls)) }
 
   /// Runs until `Sockets.stop` and the end of all sockets, or its deadline.
   public func run() {
@@ -142,6 +140,9 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
     guard completion.result >= 0 else {
       // Out of descriptors, for example: armed again by the next sweep, so that it does not spin.
       if completion.result != -ECANCELED { noteAcceptFailure(-completion.result) }
+      if completion.result == -EMFILE || completion.result == -ENFILE, listeners.indices.contains(number) {
+        sockets.refusedCount += UInt64(spareDescriptor.turnAway(from: listeners[number].descriptor))
+      }
       return
     }
     let descriptor = completion.result

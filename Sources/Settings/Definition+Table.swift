@@ -3,7 +3,7 @@
 
 extension Definition {
   /// All settings in the order of ``Key``.
-  public static let table: [Definition] = process + webSocket + bus + http + feeds + simulator + rest
+  public static let table: [Definition] = process + io + webSocket + bus + http + feeds + simulator + rest
 
   private static let mebibyte = 1 << 20
 
@@ -14,6 +14,13 @@ extension Definition {
     Definition(
       .user, .text(isEmptyAllowed: false), .string("trader"),
       "User id that a new API key belongs to when none is named."),
+  ]
+
+  private static let io: [Definition] = [
+    Definition(
+      .ioBackend, .choice(["auto", "uring", "epoll"]), .string("auto"),
+      "How sockets are served. auto takes io_uring where kernel and container allow it, else epoll, and logs why; "
+        + "uring is an error where it cannot be had.")
   ]
 
   private static let webSocket: [Definition] = [
@@ -68,6 +75,15 @@ extension Definition {
     Definition(
       .webSocketCoalesceMicros, .integer(0...1_000_000), .integer(0),
       "Microseconds a tick may wait so that others share its sends: less CPU for more latency. 0 sends at once."),
+    Definition(
+      .webSocketDeflate, .boolean, .boolean(true),
+      "Compresses messages for clients that offer permessage-deflate: each message once for all of them. false declines."
+    ),
+    Definition(
+      .webSocketDeflateLevel, .integer(1...9), .integer(1), "1 is fast, 9 is small."),
+    Definition(
+      .webSocketDeflateClientsMax, .integer(0...1_000_000), .integer(1000),
+      "Clients of one thread beyond which offers of permessage-deflate are declined."),
     Definition(
       .webSocketPolicy, .choice(["every", "conflate", "disconnect"]), .string("every"),
       "What clients get that do not choose: every tick, conflated only while they are slow; the newest per symbol and "

@@ -6,6 +6,8 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case stateDirectory = "state_dir"
   case user = "user"
 
+  case ioBackend = "io.backend"
+
   case webSocketHost = "ws.host"
   case webSocketPort = "ws.port"
   case webSocketAllowPublic = "ws.allow_public"
@@ -24,6 +26,9 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case webSocketCPUs = "ws.cpus"
   case webSocketBusyPoll = "ws.busy_poll"
   case webSocketCoalesceMicros = "ws.coalesce_us"
+  case webSocketDeflate = "ws.deflate"
+  case webSocketDeflateLevel = "ws.deflate_level"
+  case webSocketDeflateClientsMax = "ws.deflate_clients_max"
   case webSocketPolicy = "ws.policy"
   case webSocketOutboxSoftBytes = "ws.outbox_soft_bytes"
   case webSocketOutboxHardBytes = "ws.outbox_hard_bytes"

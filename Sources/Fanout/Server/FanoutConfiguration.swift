@@ -23,6 +23,8 @@ public struct FanoutConfiguration: Sendable {
   public var coalesceNanos: Int64 = 0
   /// The loops never sleep: least latency for a whole core each.
   public var isBusyPolling = false
+  /// What the loops perform their I/O with.
+  public var backend = BackendKind.auto
 
   /// Clients connected at a time, those in the handshake included. One more is answered with HTTP 503.
   public var clientsMax = 10_000

@@ -63,7 +63,7 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
       to: UInt64(configuration.clientsMax + FanoutConfiguration.spareSockets + Self.otherDescriptors))
     return try threads.withLock { threads in
       guard threads.isEmpty else { throw FanoutError.alreadyStarted }
-      let listener = try Listener(host: configuration.host, port: configuration.port)
+      let listener = try Listener(host: configuration.host, port: configuration.port, tls: configuration.tls)
       let gates = wakers.map { _ in StartGate<Void>() }
       let started = gates.indices.map { number in
         let cpus = configuration.cpus
@@ -129,15 +129,14 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
 
   private func run(_ number: Int, _ listener: Listener?, _ limits: LoopLimits, _ gate: StartGate<Void>) {
     do {
-      let backend = try UringBackend(limits: limits)
       let sockets = Sockets(limits: limits)
-      let loop = EventLoop(
-        handler: makeHandler(number, sockets), sockets: sockets, backend: backend, waker: wakers[number],
-        log: shared.log)
-      if let listener { loop.add(listener, tls: configuration.tls) }
-      ring.register(wakers[number])
-      gate.open(.success(()))
-      loop.run()
+      try LoopRunner.run(
+        configuration.backend, handler: makeHandler(number, sockets), sockets: sockets,
+        listeners: listener.map { [$0] } ?? [], waker: wakers[number], log: shared.log
+      ) {
+        ring.register(wakers[number])
+        gate.open(.success(()))
+      }
     } catch {
       gate.open(.failure(error))
     }

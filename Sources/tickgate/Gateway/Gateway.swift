@@ -61,7 +61,8 @@ struct Gateway {
 
   /// Starts the parts in the order in which they need one another. What was started before a failure is stopped.
   private func start(_ keys: KeyStore) throws -> [ServiceGroupConfiguration.ServiceConfiguration] {
-    let assembly = try FeedAssembly(settings, clock: clock, log: log)
+    let backend = try BackendKind(settings, log: log)
+    let assembly = try FeedAssembly(settings, backend: backend, clock: clock, log: log)
     let ingestEndpoint = settings.string(.busIngest)
     let takesTicks = !ingestEndpoint.isEmpty
     let board = FeedBoard(names: assembly.definitions.map(\.name) + (takesTicks ? [FeedAssembly.busFeed] : []))
@@ -69,13 +70,13 @@ struct Gateway {
     let lastValues = LastValueTable(count: assembly.registry.count)
     let ingest = takesTicks ? TickQueue(capacity: Self.ingestCapacity) : nil
     let feeds = FeedService(
-      definitions: assembly.definitions, configuration: feedConfiguration, instrumentCount: assembly.registry.count,
+      definitions: assembly.definitions, configuration: feedConfiguration(backend),
+      instrumentCount: assembly.registry.count,
       ring: ring, lastValues: lastValues, board: board, credentials: assembly.credentials, clock: clock,
       ingest: ingest, log: log)
-    var fanoutConfiguration = fanoutConfiguration
-    fanoutConfiguration.tls = try tlsContext()
+    let tls = try tlsContext()
     let fanout = FanoutService(
-      configuration: fanoutConfiguration, registry: assembly.registry, ring: ring, lastValues: lastValues,
+      configuration: fanoutConfiguration(backend, tls), registry: assembly.registry, ring: ring, lastValues: lastValues,
       wanted: feeds, keys: keys, board: board, log: log, clock: clock)
     keys.addRevocationListener(fanout)
 
@@ -87,7 +88,7 @@ struct Gateway {
     do {
       let webSocketPort = try fanout.start()
       add("fanout") { fanout.stop() }
-      if let tls = fanoutConfiguration.tls { started.append(CertificateWatch(context: tls, log: log)) }
+      if let tls { started.append(CertificateWatch(context: tls, log: log)) }
       let targets =
         takesTicks
         ? BusIngestTargets(
@@ -133,8 +134,9 @@ struct Gateway {
 
   // MARK: Settings of the parts
 
-  private var feedConfiguration: FeedConfiguration {
+  private func feedConfiguration(_ backend: BackendKind) -> FeedConfiguration {
     var configuration = FeedConfiguration()
+    configuration.backend = backend
     configuration.lingerNanos = Int64(settings.integer(.feedsUnsubscribeLingerMillis)) * 1_000_000
     configuration.seed = UInt64.random(in: 0 ... .max)
     return configuration
@@ -147,8 +149,10 @@ struct Gateway {
       ? nil : try TLSServerContext(certificate: certificate, key: settings.string(.webSocketTLSKey))
   }
 
-  private var fanoutConfiguration: FanoutConfiguration {
+  private func fanoutConfiguration(_ backend: BackendKind, _ tls: TLSServerContext?) -> FanoutConfiguration {
     var configuration = FanoutConfiguration()
+    configuration.backend = backend
+    configuration.tls = tls
     configuration.host = settings.string(.webSocketHost)
     configuration.port = UInt16(settings.integer(.webSocketPort))
     configuration.allowedOrigins = settings.strings(.webSocketAllowedOrigins)
@@ -164,6 +168,9 @@ struct Gateway {
     configuration.cpus = settings.strings(.webSocketCPUs).compactMap { Int($0) }
     configuration.isBusyPolling = settings.boolean(.webSocketBusyPoll)
     configuration.coalesceNanos = Int64(settings.integer(.webSocketCoalesceMicros)) * 1000
+    configuration.isDeflating = settings.boolean(.webSocketDeflate)
+    configuration.deflateLevel = settings.integer(.webSocketDeflateLevel)
+    configuration.deflateClientsMax = settings.integer(.webSocketDeflateClientsMax)
     configuration.policy = DeliveryPolicy(name: settings.string(.webSocketPolicy)) ?? .every
     configuration.pendingBytesSoftMax = settings.integer(.webSocketOutboxSoftBytes)
     configuration.pendingBytesHardMax = settings.integer(.webSocketOutboxHardBytes)

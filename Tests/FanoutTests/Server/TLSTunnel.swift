@@ -26,12 +26,11 @@ final class TLSTunnel: Sendable {
         let limits = LoopLimits()
         let sockets = Sockets(limits: limits)
         let handler = TunnelHandler(sockets, mailbox, context, SocketAddress(host: "127.0.0.1", port: server)!)
-        let loop = EventLoop(
-          handler: handler, sockets: sockets, backend: try UringBackend(limits: limits), waker: waker,
-          log: Logger(label: "tunnel"))
-        loop.add(listener)
-        gate.open(.success(()))
-        loop.run()
+        try LoopRunner.run(
+          .auto, handler: handler, sockets: sockets, listeners: [listener], waker: waker, log: Logger(label: "tunnel")
+        ) {
+          gate.open(.success(()))
+        }
       } catch {
         gate.open(.failure(error))
       }
