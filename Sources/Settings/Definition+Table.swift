@@ -30,7 +30,15 @@ extension Definition {
       "Port of the WebSocket server; 0 takes any free one. A port that is taken is an error, never exchanged."),
     Definition(
       .webSocketAllowPublic, .boolean, .boolean(false),
-      "Allows an address of the WebSocket server that other hosts can reach. Traffic is not encrypted."),
+      "Allows an address of the WebSocket server that other hosts can reach without ws.tls_certificate: traffic is "
+        + "not encrypted then."),
+    Definition(
+      .webSocketTLSCertificate, .path(isEmptyAllowed: true), .string(""),
+      "PEM file with the certificate of the WebSocket server, followed by those of its issuers: clients then connect "
+        + "with wss:// only. Read again when it changes. Empty: not encrypted."),
+    Definition(
+      .webSocketTLSKey, .path(isEmptyAllowed: true), .string(""),
+      "PEM file with the private key of that certificate, without a passphrase."),
     Definition(
       .webSocketAllowedOrigins, .strings(choices: nil), .strings([]),
       "Origins that browsers may connect from, e.g. https://example.org; empty lets every origin in. Programs that "

@@ -11,6 +11,8 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case webSocketHost = "ws.host"
   case webSocketPort = "ws.port"
   case webSocketAllowPublic = "ws.allow_public"
+  case webSocketTLSCertificate = "ws.tls_certificate"
+  case webSocketTLSKey = "ws.tls_key"
   case webSocketAllowedOrigins = "ws.allowed_origins"
   case webSocketClientsMax = "ws.clients_max"
   case webSocketConnectionsPerAddressMax = "ws.connections_per_address_max"

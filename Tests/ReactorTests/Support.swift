@@ -74,7 +74,8 @@ let backends: [BackendKind] = {
 
 /// Runs one loop to its end on a thread of its own; the set-up and the result stay on that thread.
 func runLoop<Result: Sendable>(
-  _ backend: BackendKind = .auto, listener: Listener? = nil, limits: LoopLimits = LoopLimits(),
+  _ backend: BackendKind = .auto, listener: Listener? = nil, tls: TLSServerContext? = nil,
+  limits: LoopLimits = LoopLimits(),
   mailbox: Mailbox<@Sendable (ProbeHandler) -> Void>? = nil, waker: Waker = Waker(),
   setUp: @escaping @Sendable (ProbeHandler) throws -> Void,
   result: @escaping @Sendable (ProbeHandler) -> Result
@@ -87,7 +88,8 @@ func runLoop<Result: Sendable>(
       let handler = ProbeHandler(sockets: sockets, mailbox: box)
       try setUp(handler)
       try LoopRunner.run(
-        backend, handler: handler, sockets: sockets, listeners: listener.map { [$0] } ?? [], waker: waker, log: quiet)
+        backend, handler: handler, sockets: sockets, listeners: listener.map { [$0] } ?? [], tls: tls,
+        waker: waker, log: quiet)
       gate.open(.success(result(handler)))
     } catch {
       gate.open(.failure(error))

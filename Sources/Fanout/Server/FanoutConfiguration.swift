@@ -10,6 +10,8 @@ public struct FanoutConfiguration: Sendable {
   public var host = "127.0.0.1"
   /// 0 for any free port.
   public var port: UInt16 = 8765
+  /// Encrypts every connection (`wss://`); nil serves plain ones only.
+  public var tls: TLSServerContext?
   /// Origins that browsers may connect from; empty lets every origin in. A client without Origin is no browser and
   /// always may.
   public var allowedOrigins: [String] = []

@@ -132,7 +132,7 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
       let sockets = Sockets(limits: limits)
       try LoopRunner.run(
         configuration.backend, handler: makeHandler(number, sockets), sockets: sockets,
-        listeners: listener.map { [$0] } ?? [], waker: wakers[number], log: shared.log
+        listeners: listener.map { [$0] } ?? [], tls: configuration.tls, waker: wakers[number], log: shared.log
       ) {
         ring.register(wakers[number])
         gate.open(.success(()))

@@ -74,8 +74,10 @@ struct Gateway {
       instrumentCount: assembly.registry.count,
       ring: ring, lastValues: lastValues, board: board, credentials: assembly.credentials, clock: clock,
       ingest: ingest, log: log)
+    var fanoutConfiguration = fanoutConfiguration(backend)
+    fanoutConfiguration.tls = try tlsContext()
     let fanout = FanoutService(
-      configuration: fanoutConfiguration(backend), registry: assembly.registry, ring: ring, lastValues: lastValues,
+      configuration: fanoutConfiguration, registry: assembly.registry, ring: ring, lastValues: lastValues,
       wanted: feeds, keys: keys, board: board, log: log, clock: clock)
     keys.addRevocationListener(fanout)
 
@@ -87,6 +89,7 @@ struct Gateway {
     do {
       let webSocketPort = try fanout.start()
       add("fanout") { fanout.stop() }
+      if let tls = fanoutConfiguration.tls { started.append(CertificateWatch(context: tls, log: log)) }
       let targets =
         takesTicks
         ? BusIngestTargets(
@@ -138,6 +141,13 @@ struct Gateway {
     configuration.lingerNanos = Int64(settings.integer(.feedsUnsubscribeLingerMillis)) * 1_000_000
     configuration.seed = UInt64.random(in: 0 ... .max)
     return configuration
+  }
+
+  /// Nil when the WebSocket server is a plain one.
+  private func tlsContext() throws(TLSError) -> TLSServerContext? {
+    let certificate = settings.string(.webSocketTLSCertificate)
+    return certificate.isEmpty
+      ? nil : try TLSServerContext(certificate: certificate, key: settings.string(.webSocketTLSKey))
   }
 
   private func fanoutConfiguration(_ backend: BackendKind) -> FanoutConfiguration {
