@@ -14,13 +14,19 @@ package struct SessionContext {
     package var subscriptionsMax: Int
     package var anonymousMessageBytesMax: Int
     package var supportedBrokers: [String]
+    /// Entries of one subscribe or unsubscribe request: bounds how long a single message can keep the loop.
+    package var entriesMax: Int
     /// Start of the gateway, milliseconds since the Unix epoch: sequences are counted from there.
     package var epochMillis: Int64
+
+    /// A client may name each of its subscriptions twice in a request, which leaves room for those that fail.
+    private static let entriesPerSubscription = 2
 
     package init(_ configuration: FanoutConfiguration, feedNames: [String], epochMillis: Int64) {
       authTimeoutNanos = configuration.authTimeoutNanos
       authAttemptsMax = configuration.authAttemptsMax
       subscriptionsMax = configuration.subscriptionsPerClientMax
+      entriesMax = Self.entriesPerSubscription * configuration.subscriptionsPerClientMax
       anonymousMessageBytesMax = configuration.anonymousMessageBytesMax
       supportedBrokers = configuration.supportedBrokers.isEmpty ? feedNames : configuration.supportedBrokers
       self.epochMillis = epochMillis
@@ -32,6 +38,7 @@ package struct SessionContext {
   package let keys: any KeyVerifying
   package let board: FeedBoard
   package let subscriptions: SubscriptionIndex
+  let parsing: MessageParsing
 
   package init(
     rules: Rules, registry: InstrumentRegistry, keys: any KeyVerifying, board: FeedBoard,
@@ -42,6 +49,7 @@ package struct SessionContext {
     self.keys = keys
     self.board = board
     self.subscriptions = subscriptions
+    parsing = MessageParsing()
   }
 
   /// The name that replies carry: the first feed's. Nil when no feed is configured.
@@ -52,9 +60,42 @@ package struct SessionContext {
 
   /// Nil when the registry does not know it.
   func instrument(_ requested: RequestedInstrument) -> UInt32? {
+    if let exchange = requested.exchange.plainBytes, let symbol = requested.symbol.plainBytes {
+      return registry.id(exchangeBytes: exchange, symbolBytes: symbol)
+    }
     guard let symbol = requested.symbol.string, let code = requested.exchange.string,
       let exchange = Exchange(code: code)
     else { return nil }
     return registry.id(exchange: exchange, symbol: symbol)
   }
+
+  // MARK: Binary stream
+
+  /// The first records of a connection: the hello, and the names of all feeds.
+  package func openingRecords(wallNanos: Int64) -> [UInt8] {
+    let bytes = BinaryLayout.Hello.bytes + board.names.reduce(0) { $0 + (BinaryEncoder.feedBytes($1) ?? 0) }
+    return [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
+      guard let base = UnsafeMutableRawPointer(buffer.baseAddress) else { return }
+      count = BinaryEncoder.encodeHello(
+        epochMillis: UInt64(clamping: rules.epochMillis), gatewayTime: wallNanos, into: base)
+      for (feed, name) in board.names.enumerated() {
+        count += BinaryEncoder.encodeFeed(index: UInt8(feed), name: name, into: base + count)
+      }
+    }
+  }
+
+  /// Adds the definition of an instrument.
+  func define(_ instrument: UInt32, in records: inout [UInt8]) {
+    let row = registry[instrument]
+    guard let bytes = BinaryEncoder.instrumentBytes(row) else { return }
+    records += [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
+      guard let base = UnsafeMutableRawPointer(buffer.baseAddress) else { return }
+      count = BinaryEncoder.encodeInstrument(id: instrument, row, into: base)
+    }
+  }
+}
+
+/// The memory that messages are parsed in, one after the other: one for all sessions of a loop.
+final class MessageParsing {
+  var reader = JSONReader(limits: JSONLimits(depthMax: 32, nodesMax: 200_000))
 }

@@ -5,47 +5,60 @@ import JSONText
 import Market
 
 extension SessionState {
-  func subscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
-    let request = try SubscribeRequest(envelope)
+  func subscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> SessionReply {
+    let request = try SubscribeRequest(envelope, entriesMax: context.rules.entriesMax)
     guard let broker = context.broker else { throw .noAdapter }
-    let entries = request.instruments.map { instrument in
-      SubscribedEntry(instrument: instrument, outcome: subscribe(instrument, request, context))
+    var subscriber = Subscriber(
+      client: client, mode: request.mode, flags: form, wantsSnapshot: request.options.wantsSnapshot, context: context)
+    if request.options.wantsSequence, !form.contains(.binary) { subscriber.flags.insert(.sequence) }
+    if let intervalNanos = request.options.intervalNanos {
+      guard let rate = context.subscriptions.rate(client: client, intervalNanos: intervalNanos) else {
+        throw SubscribeOptions.tooManyRates
+      }
+      subscriber.rate = rate
+      subscriber.flags.insert(.limited)
     }
-    return Replies.subscribed(
-      entries, mode: request.mode, broker: broker,
-      epochMillis: request.wantsSequence ? context.rules.epochMillis : nil, requestID: envelope.requestID)
-  }
-
-  private func subscribe(
-    _ requested: RequestedInstrument, _ request: SubscribeRequest, _ context: SessionContext
-  ) -> SubscribedEntry.Outcome {
-    guard let instrument = context.instrument(requested) else { return .failed(requested.notFoundMessage) }
-    let index = context.subscriptions
-    let subscriptionsMax = context.rules.subscriptionsMax
-    if index.count(client: client) >= subscriptionsMax, !index.contains(client: client, instrument, request.mode) {
-      return .failed("Maximum capacity reached: \(subscriptionsMax) subscriptions per client")
-    }
-    return .active(
-      sequence: index.add(client: client, instrument, request.mode, wantsSequence: request.wantsSequence))
+    var text = SubscribeReply(
+      request, subscriptionsMax: context.rules.subscriptionsMax, broker: broker,
+      epochMillis: context.rules.epochMillis)
+    for instrument in request.instruments { text.add(instrument, subscriber.subscribe(instrument)) }
+    var reply = SessionReply(text.finish(requestID: envelope.requestID))
+    reply.policy = request.options.policy
+    reply.records = subscriber.records
+    return reply
   }
 
   func unsubscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
-    let request = try UnsubscribeRequest(envelope)
+    let request = try UnsubscribeRequest(envelope, entriesMax: context.rules.entriesMax)
     guard let broker = context.broker else { throw .noAdapter }
-    let entries = request.entries.map { requested, modes in
-      UnsubscribedEntry(
-        symbol: Array(requested.symbol.raw), exchange: Array(requested.exchange.raw),
-        failure: unsubscribe(requested, modes, context))
+    var reply = UnsubscribeReply(
+      count: request.instruments.count, textBytes: request.instruments.textBytes, broker: broker)
+    var patterns = 0
+    for instrument in request.instruments {
+      reply.add(instrument, failure: unsubscribe(instrument, request.modes(of: instrument), context, &patterns))
     }
-    return Replies.unsubscribed(entries, broker: broker, requestID: envelope.requestID)
+    return reply.finish(requestID: envelope.requestID)
   }
 
   /// Nil when nothing speaks against it; what was never subscribed is no failure.
   private func unsubscribe(
-    _ requested: RequestedInstrument, _ modes: UnsubscribeRequest.Modes, _ context: SessionContext
+    _ requested: RequestedInstrument, _ modes: UnsubscribeRequest.Modes, _ context: SessionContext,
+    _ patterns: inout Int
   ) -> String? {
     if case .invalid(let error) = modes { return error.message }
-    guard let instrument = context.instrument(requested) else { return nil }
+    if let pattern = try? requested.pattern() {
+      patterns += 1
+      if patterns > Subscriber.patternsMax { return Subscriber.tooManyPatterns }
+      for instrument in pattern.matches(in: context.registry, max: context.registry.count).ids {
+        unsubscribe(instrument, modes, context)
+      }
+    } else if let instrument = context.instrument(requested) {
+      unsubscribe(instrument, modes, context)
+    }
+    return nil
+  }
+
+  private func unsubscribe(_ instrument: UInt32, _ modes: UnsubscribeRequest.Modes, _ context: SessionContext) {
     let index = context.subscriptions
     switch modes {
     case .invalid: break
@@ -54,23 +67,18 @@ extension SessionState {
       if index.remove(client: client, instrument, .quote) { break }
       for mode in Mode.allCases { index.remove(client: client, instrument, mode) }
     }
-    return nil
   }
 
   func unsubscribeAll(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
     guard let broker = context.broker else { throw .noAdapter }
-    let entries = context.subscriptions.subscriptions(client: client).map { subscription in
-      let key = context.registry[subscription.instrument].key
-      return UnsubscribedEntry(
-        symbol: Self.quoted(key.symbol), exchange: Self.quoted(key.exchange.code), failure: nil)
-    }
+    let subscriptions = context.subscriptions.subscriptions(client: client)
+    var reply = UnsubscribeReply(
+      count: subscriptions.count, textBytes: subscriptions.count * Self.nameBytes, broker: broker)
+    for subscription in subscriptions { reply.add(context.registry[subscription.instrument].key) }
     context.subscriptions.removeAll(client: client)
-    return Replies.unsubscribed(entries, broker: broker, requestID: envelope.requestID)
+    return reply.finish(requestID: envelope.requestID)
   }
 
-  private static func quoted(_ text: String) -> [UInt8] {
-    var bytes: [UInt8] = []
-    JSONWriter.quote(text, into: &bytes)
-    return bytes
-  }
+  /// Room to make for a name that is not at hand.
+  private static let nameBytes = 32
 }

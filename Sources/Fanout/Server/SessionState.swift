@@ -22,6 +22,10 @@ package struct SessionReply {
   package var isAlone = false
   /// A key was refused.
   package var isRefusal = false
+  /// Records of the binary stream that follow the text.
+  package var records: [UInt8] = []
+  /// The connection asked for another treatment of its market data.
+  package var policy: DeliveryPolicy?
   /// To be done after the reply is sent.
   package var close: Violation?
 
@@ -35,12 +39,12 @@ package struct SessionState {
   package let client: UInt32
   /// Whose key was shown; nil while anonymous.
   package private(set) var principal: Principal?
+  /// In what form the connection gets its market data; sequence and rate are of single subscriptions.
+  package var form: EntryFlags = []
   /// Order events of the user go to this connection.
   package private(set) var wantsOrders = false
   private var failedAttempts = 0
   private let authDeadlineNanos: Int64
-
-  private static let jsonLimits = JSONLimits(depthMax: 32, nodesMax: 200_000)
 
   /// - Parameter nowNanos: monotonic time at which the connection was upgraded.
   package init(client: UInt32, rules: SessionContext.Rules, nowNanos: Int64) {
@@ -66,8 +70,8 @@ package struct SessionState {
     if principal == nil, message.count > context.rules.anonymousMessageBytesMax {
       return SessionReply(.notAuthenticated)
     }
-    guard let document = try? JSONDocument(message, limits: Self.jsonLimits) else { return SessionReply(.notJSON) }
-    guard let envelope = RequestEnvelope(document.root) else { return SessionReply(.notAnObject) }
+    guard let root = try? context.parsing.reader.read(message) else { return SessionReply(.notJSON) }
+    guard let envelope = RequestEnvelope(root) else { return SessionReply(.notAnObject) }
     guard let action = envelope.parsedAction else {
       return SessionReply(RequestError(code: .invalidAction, message: "Invalid action: \(envelope.actionText)"))
     }
@@ -84,7 +88,7 @@ package struct SessionState {
     if action.isProtected, principal == nil { throw .notAuthenticated }
     switch action {
     case .authenticate: return authenticate(envelope.apiKey, context)
-    case .subscribe: return SessionReply(try subscribe(envelope, context))
+    case .subscribe: return try subscribe(envelope, context)
     case .unsubscribe: return SessionReply(try unsubscribe(envelope, context))
     case .unsubscribeAll: return SessionReply(try unsubscribeAll(envelope, context))
     case .subscribeOrders, .unsubscribeOrders:
@@ -101,7 +105,7 @@ package struct SessionState {
 
   // MARK: Authentication
 
-  private mutating func authenticate(_ key: JSONValue?, _ context: SessionContext) -> SessionReply {
+  private mutating func authenticate(_ key: JSONView?, _ context: SessionContext) -> SessionReply {
     guard let key, key.isTruthy else { return refuse("API key is required", context) }
     guard let text = key.string, let principal = context.keys.principal(forKey: text) else {
       return refuse("Invalid API key", context)
