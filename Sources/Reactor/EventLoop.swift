@@ -32,7 +32,10 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
   }
 
   /// Takes over a listener; it is closed when the loop stops. Its number is the count of earlier ones.
-  public func add(_ listener: Listener) { listeners.append((listener.descriptor, false, listener.tls)) }
+  /// - Parameter tls: encrypts its connections.
+  public func add(_ listener: Listener, tls: TLSServerContext? = nil) {
+    listeners.append((listener.descriptor, false, tls))
+  }
 
   /// Runs until `Sockets.stop` and the end of all sockets, or its deadline.
   public func run() {

@@ -7,8 +7,6 @@ public struct Listener: Sendable {
   public let descriptor: Int32
   /// The port that was bound: of use when 0 was asked for.
   public let port: UInt16
-  /// Encrypts its connections; nil for plain ones.
-  public var tls: TLSServerContext?
 
   /// Connections that the kernel keeps waiting for us.
   public static let backlog: Int32 = 4096
@@ -16,8 +14,7 @@ public struct Listener: Sendable {
   /// - Parameters:
   ///   - host: numeric address, or `localhost`.
   ///   - port: 0 for any free one.
-  public init(host: String, port: UInt16, tls: TLSServerContext? = nil) throws(LoopError) {
-    self.tls = tls
+  public init(host: String, port: UInt16) throws(LoopError) {
     guard let address = SocketAddress(host: host, port: port) else { throw .badAddress("\(host):\(port)") }
     let fd = socket(address.family, Int32(SOCK_STREAM.rawValue) | 0o2_004_000, 0)
     guard fd >= 0 else { throw .cannotBind(host: host, port: port, errno: errno) }

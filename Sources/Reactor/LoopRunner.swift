@@ -9,19 +9,20 @@ public enum LoopRunner {
   /// - Parameters:
   ///   - kind: `auto` decides here, and says so when it has to do without the ring.
   ///   - listeners: taken over by the loop once `started` has been called; their numbers are their places.
+  ///   - tls: encrypts the connections of the listeners.
   ///   - started: called when nothing can fail any more, before the first turn.
   /// - Throws: before `started` only.
   public static func run<Handler: LoopHandler>(
-    _ kind: BackendKind, handler: Handler, sockets: Sockets, listeners: [Listener] = [], waker: Waker, log: Logger,
-    started: () -> Void = {}
+    _ kind: BackendKind, handler: Handler, sockets: Sockets, listeners: [Listener] = [],
+    tls: TLSServerContext? = nil, waker: Waker, log: Logger, started: () -> Void = {}
   ) throws(LoopError) {
     if let ring = try ring(kind, sockets.limits, log) {
       let loop = EventLoop(handler: handler, sockets: sockets, backend: ring, waker: waker, log: log)
-      run(loop, listeners, started)
+      run(loop, listeners, tls, started)
     } else {
       let backend = try EpollBackend(limits: sockets.limits)
       let loop = EventLoop(handler: handler, sockets: sockets, backend: backend, waker: waker, log: log)
-      run(loop, listeners, started)
+      run(loop, listeners, tls, started)
     }
   }
 
@@ -42,9 +43,9 @@ public enum LoopRunner {
   }
 
   private static func run<Handler, Backend>(
-    _ loop: EventLoop<Handler, Backend>, _ listeners: [Listener], _ started: () -> Void
+    _ loop: EventLoop<Handler, Backend>, _ listeners: [Listener], _ tls: TLSServerContext?, _ started: () -> Void
   ) {
-    for listener in listeners { loop.add(listener) }
+    for listener in listeners { loop.add(listener, tls: tls) }
     started()
     loop.run()
   }

@@ -86,11 +86,10 @@ func runLoop<Result: Sendable>(
     do {
       let sockets = Sockets(limits: limits)
       let handler = ProbeHandler(sockets: sockets, mailbox: box)
-      var listener = listener
-      listener?.tls = tls
       try setUp(handler)
       try LoopRunner.run(
-        backend, handler: handler, sockets: sockets, listeners: listener.map { [$0] } ?? [], waker: waker, log: quiet)
+        backend, handler: handler, sockets: sockets, listeners: listener.map { [$0] } ?? [], tls: tls,
+        waker: waker, log: quiet)
       gate.open(.success(result(handler)))
     } catch {
       gate.open(.failure(error))

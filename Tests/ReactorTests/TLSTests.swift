@@ -209,4 +209,33 @@ import TickRing
     #expect(result.1.contains(.tls("certificate verify failed: unable to get local issuer certificate")))
     #expect(result.1.contains(.local))
   }
+
+  @Test(arguments: backends, [false, true])
+  func `what was appended just now has no age, however long the socket was idle`(
+    _ backend: BackendKind, isEncrypted: Bool
+  ) throws {
+    let listener = try Listener(host: "127.0.0.1", port: 0)
+    let address = SocketAddress(host: "127.0.0.1", port: listener.port)!
+    let (client, server) = (try certificates.client(), try certificates.context("good"))
+    let rounds = try runLoop(backend, listener: listener, tls: isEncrypted ? server : nil) { probe in
+      let answer = { (probe: ProbeHandler, socket: SocketID) in
+        _ = probe.sockets.append(socket, Array("x".utf8))
+        #expect(probe.sockets.pendingAgeNanos(socket, nowNanos: SystemClock.monotonicNanos()) == 0)
+      }
+      probe.onConnected = answer
+      probe.receivesWhole = { probe, socket, _ in
+        usleep(1000)
+        probe.receives < 8 ? answer(probe, socket) : probe.sockets.closeAfterFlush(socket)
+      }
+      probe.onEnd = { probe, _ in if probe.closed.count == 2 { probe.stop() } }
+      if isEncrypted {
+        _ = try probe.sockets.connect(to: address, securedBy: client, hostName: "localhost")
+      } else {
+        _ = try probe.sockets.connect(to: address)
+      }
+    } result: {
+      $0.receives
+    }
+    #expect(rounds == 8)
+  }
 }

@@ -63,7 +63,7 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
       to: UInt64(configuration.clientsMax + FanoutConfiguration.spareSockets + Self.otherDescriptors))
     return try threads.withLock { threads in
       guard threads.isEmpty else { throw FanoutError.alreadyStarted }
-      let listener = try Listener(host: configuration.host, port: configuration.port, tls: configuration.tls)
+      let listener = try Listener(host: configuration.host, port: configuration.port)
       let gates = wakers.map { _ in StartGate<Void>() }
       let started = gates.indices.map { number in
         let cpus = configuration.cpus
@@ -132,7 +132,7 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
       let sockets = Sockets(limits: limits)
       try LoopRunner.run(
         configuration.backend, handler: makeHandler(number, sockets), sockets: sockets,
-        listeners: listener.map { [$0] } ?? [], waker: wakers[number], log: shared.log
+        listeners: listener.map { [$0] } ?? [], tls: configuration.tls, waker: wakers[number], log: shared.log
       ) {
         ring.register(wakers[number])
         gate.open(.success(()))

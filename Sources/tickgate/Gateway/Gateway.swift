@@ -74,9 +74,10 @@ struct Gateway {
       instrumentCount: assembly.registry.count,
       ring: ring, lastValues: lastValues, board: board, credentials: assembly.credentials, clock: clock,
       ingest: ingest, log: log)
-    let tls = try tlsContext()
+    var fanoutConfiguration = fanoutConfiguration(backend)
+    fanoutConfiguration.tls = try tlsContext()
     let fanout = FanoutService(
-      configuration: fanoutConfiguration(backend, tls), registry: assembly.registry, ring: ring, lastValues: lastValues,
+      configuration: fanoutConfiguration, registry: assembly.registry, ring: ring, lastValues: lastValues,
       wanted: feeds, keys: keys, board: board, log: log, clock: clock)
     keys.addRevocationListener(fanout)
 
@@ -88,7 +89,7 @@ struct Gateway {
     do {
       let webSocketPort = try fanout.start()
       add("fanout") { fanout.stop() }
-      if let tls { started.append(CertificateWatch(context: tls, log: log)) }
+      if let tls = fanoutConfiguration.tls { started.append(CertificateWatch(context: tls, log: log)) }
       let targets =
         takesTicks
         ? BusIngestTargets(
@@ -149,10 +150,9 @@ struct Gateway {
       ? nil : try TLSServerContext(certificate: certificate, key: settings.string(.webSocketTLSKey))
   }
 
-  private func fanoutConfiguration(_ backend: BackendKind, _ tls: TLSServerContext?) -> FanoutConfiguration {
+  private func fanoutConfiguration(_ backend: BackendKind) -> FanoutConfiguration {
     var configuration = FanoutConfiguration()
     configuration.backend = backend
-    configuration.tls = tls
     configuration.host = settings.string(.webSocketHost)
     configuration.port = UInt16(settings.integer(.webSocketPort))
     configuration.allowedOrigins = settings.strings(.webSocketAllowedOrigins)

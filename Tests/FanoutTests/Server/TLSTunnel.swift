@@ -28,9 +28,7 @@ final class TLSTunnel: Sendable {
         let handler = TunnelHandler(sockets, mailbox, context, SocketAddress(host: "127.0.0.1", port: server)!)
         try LoopRunner.run(
           .auto, handler: handler, sockets: sockets, listeners: [listener], waker: waker, log: Logger(label: "tunnel")
-        ) {
-          gate.open(.success(()))
-        }
+        ) { gate.open(.success(())) }
       } catch {
         gate.open(.failure(error))
       }
