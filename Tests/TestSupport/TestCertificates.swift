@@ -13,6 +13,7 @@ public struct TestCertificates: Sendable {
     var template = Array("/tmp/tickgate-tls-XXXXXX".utf8CString)
     directory =
       mkdtemp(&template) == nil ? "/nowhere" : String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
+    atexit { TestCertificates.run("rm -r \(TestCertificates.shared.directory)") }
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
     Self.run("cd \(directory) && openssl req -x509 \(key) -keyout ca.key -out ca.pem -days 2 -subj /CN=authority")
     Self.run("cd \(directory) && openssl req -x509 \(key) -keyout self.key -out self.pem -days 2 -subj /CN=localhost")
