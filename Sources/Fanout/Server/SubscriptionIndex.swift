@@ -131,6 +131,14 @@ package final class SubscriptionIndex {
     clients[Int(client)].find(Self.key(instrument, mode)) != nil
   }
 
+  /// What the client asked for beside the values; nil without such a subscription.
+  package func flags(client: UInt32, _ instrument: UInt32, _ mode: Mode) -> EntryFlags? {
+    let key = Self.key(instrument, mode)
+    return clients[Int(client)].find(key).map { row in
+      Self.flags(ofEntry: lists.entries(lists.head(Int(key)))[Int(row.pointee.place)])
+    }
+  }
+
   package func count(client: UInt32) -> Int { clients[Int(client)].count }
 
   /// Clients of one (instrument, mode), in no particular order.
