@@ -88,9 +88,7 @@ enum LoadRun {
       }
     }
     let log = Logger(label: "bench")
-    let loop = EventLoop(
-      handler: handler, sockets: sockets, backend: try UringBackend(limits: limits), waker: Waker(), log: log)
-    loop.run()
+    try LoopRunner.run(.auto, handler: handler, sockets: sockets, waker: Waker(), log: log)
     return (handler.result, usage)
   }
 }

@@ -5,6 +5,8 @@
 public final class InstrumentRegistry: Sendable {
   public let instruments: [Instrument]
   private let names: NameTable
+  /// For searches by pattern.
+  let symbols: SymbolTable
 
   /// Later rows with a key that is already there are ignored: the first feed that names an instrument defines it.
   public init(_ rows: some Sequence<Instrument>) {
@@ -13,6 +15,7 @@ public final class InstrumentRegistry: Sendable {
     for row in rows where names.insert(row.exchange.code, row.symbol) { kept.append(row) }
     instruments = kept
     self.names = names
+    symbols = SymbolTable(kept)
   }
 
   public var count: Int { instruments.count }

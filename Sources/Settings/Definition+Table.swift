@@ -3,7 +3,7 @@
 
 extension Definition {
   /// All settings in the order of ``Key``.
-  public static let table: [Definition] = process + webSocket + bus + http + feeds + simulator + rest
+  public static let table: [Definition] = process + io + webSocket + bus + http + feeds + simulator + rest
 
   private static let mebibyte = 1 << 20
 
@@ -16,6 +16,13 @@ extension Definition {
       "User id that a new API key belongs to when none is named."),
   ]
 
+  private static let io: [Definition] = [
+    Definition(
+      .ioBackend, .choice(["auto", "uring", "epoll"]), .string("auto"),
+      "How sockets are served. auto takes io_uring where kernel and container allow it, else epoll, and logs why; "
+        + "uring is an error where it cannot be had.")
+  ]
+
   private static let webSocket: [Definition] = [
     Definition(.webSocketHost, .text(isEmptyAllowed: false), .string("127.0.0.1"), "Address of the WebSocket server."),
     Definition(
@@ -23,7 +30,15 @@ extension Definition {
       "Port of the WebSocket server; 0 takes any free one. A port that is taken is an error, never exchanged."),
     Definition(
       .webSocketAllowPublic, .boolean, .boolean(false),
-      "Allows an address of the WebSocket server that other hosts can reach. Traffic is not encrypted."),
+      "Allows an address of the WebSocket server that other hosts can reach without ws.tls_certificate: traffic is "
+        + "not encrypted then."),
+    Definition(
+      .webSocketTLSCertificate, .path(isEmptyAllowed: true), .string(""),
+      "PEM file with the certificate of the WebSocket server, followed by those of its issuers: clients then connect "
+        + "with wss:// only. Read again when it changes. Empty: not encrypted."),
+    Definition(
+      .webSocketTLSKey, .path(isEmptyAllowed: true), .string(""),
+      "PEM file with the private key of that certificate, without a passphrase."),
     Definition(
       .webSocketAllowedOrigins, .strings(choices: nil), .strings([]),
       "Origins that browsers may connect from, e.g. https://example.org; empty lets every origin in. Programs that "
@@ -49,11 +64,51 @@ extension Definition {
       .webSocketPongSeconds, .integer(1...3600), .integer(20),
       "Seconds a client may take to answer a ping; then it is closed with 1011."),
     Definition(
+      .webSocketLoops, .integer(1...32), .integer(1),
+      "Threads that serve clients. One serves a million messages a second; more help only with cores to spare."),
+    Definition(
+      .webSocketCPUs, .strings(choices: nil), .strings([]),
+      "Cores that these threads are pinned to, in turn, e.g. 1,2; empty leaves it to the system."),
+    Definition(
+      .webSocketBusyPoll, .boolean, .boolean(false),
+      "These threads never sleep: a little less latency for a whole core each."),
+    Definition(
+      .webSocketCoalesceMicros, .integer(0...1_000_000), .integer(0),
+      "Microseconds a tick may wait so that others share its sends: less CPU for more latency. 0 sends at once."),
+    Definition(
+      .webSocketDeflate, .boolean, .boolean(true),
+      "Compresses messages for clients that offer permessage-deflate: each message once for all of them. false declines."
+    ),
+    Definition(
+      .webSocketDeflateLevel, .integer(1...9), .integer(1), "1 is fast, 9 is small."),
+    Definition(
+      .webSocketDeflateClientsMax, .integer(0...1_000_000), .integer(1000),
+      "Clients of one thread beyond which offers of permessage-deflate are declined."),
+    Definition(
+      .webSocketPolicy, .choice(["every", "conflate", "disconnect"]), .string("every"),
+      "What clients get that do not choose: every tick, conflated only while they are slow; the newest per symbol and "
+        + "mode (conflate); or every tick, and the end of the connection when they are slow (disconnect)."),
+    Definition(
       .webSocketOutboxSoftBytes, .integer(16_384...1024 * mebibyte), .integer(mebibyte),
-      "Bytes waiting for one client above which its market data is conflated to the newest per symbol and mode."),
+      "Bytes waiting for one client above which it counts as slow."),
     Definition(
       .webSocketOutboxHardBytes, .integer(65_536...1024 * mebibyte), .integer(8 * mebibyte),
-      "Bytes waiting for one client above which it is closed as too slow."),
+      "Bytes waiting for one client above which it is closed with 1008."),
+    Definition(
+      .webSocketOutboxTotalBytes, .integer(mebibyte...1_048_576 * mebibyte), .integer(1024 * mebibyte),
+      "Outbox memory of all clients together; when it runs out, market data is conflated."),
+    Definition(
+      .webSocketOutboxSoftMillis, .integer(10...3_600_000), .integer(2000),
+      "Milliseconds that bytes may wait for one client before it counts as slow."),
+    Definition(
+      .webSocketOutboxHardMillis, .integer(100...3_600_000), .integer(30_000),
+      "Milliseconds that bytes may wait for one client before it is closed with 1008."),
+    Definition(
+      .webSocketPacedMillis, .integer(1...60_000), .integer(120),
+      "Least milliseconds between two messages to a client that decodes one per receive (AmiBroker plug-in)."),
+    Definition(
+      .webSocketPacedRestoreSeconds, .integer(0...86_400), .integer(60),
+      "Seconds that the subscriptions of such a client wait for its return with the same key."),
   ]
 
   private static let bus: [Definition] = [

@@ -10,15 +10,33 @@ extension Settings {
     if integer(.webSocketOutboxSoftBytes) >= integer(.webSocketOutboxHardBytes) {
       report(.webSocketOutboxSoftBytes, "must be below \(Key.webSocketOutboxHardBytes.name)")
     }
+    if integer(.webSocketOutboxSoftMillis) >= integer(.webSocketOutboxHardMillis) {
+      report(.webSocketOutboxSoftMillis, "must be below \(Key.webSocketOutboxHardMillis.name)")
+    }
+    if integer(.webSocketOutboxTotalBytes) < integer(.webSocketOutboxHardBytes) * integer(.webSocketLoops) {
+      report(
+        .webSocketOutboxTotalBytes,
+        "must be at least \(Key.webSocketOutboxHardBytes.name) for each of \(Key.webSocketLoops.name)")
+    }
+    for cpu in strings(.webSocketCPUs) where UInt16(cpu) == nil {
+      report(.webSocketCPUs, "\(cpu) is not the number of a core")
+    }
     if integer(.webSocketPort) != 0, integer(.webSocketPort) == integer(.httpPort),
       string(.webSocketHost) == string(.httpHost)
     {
       report(.httpPort, "is the port of the WebSocket server too")
     }
-    let hosts: [(host: Key, word: Key)] = [
-      (.webSocketHost, .webSocketAllowPublic), (.httpHost, .httpAllowPublic),
+    let (certificate, key) = (string(.webSocketTLSCertificate), string(.webSocketTLSKey))
+    if certificate.isEmpty != key.isEmpty {
+      report(
+        certificate.isEmpty ? .webSocketTLSKey : .webSocketTLSCertificate,
+        "needs \((certificate.isEmpty ? Key.webSocketTLSCertificate : .webSocketTLSKey).name) too")
+    }
+    let hosts: [(host: Key, word: Key, isEncrypted: Bool)] = [
+      (.webSocketHost, .webSocketAllowPublic, !certificate.isEmpty), (.httpHost, .httpAllowPublic, false),
     ]
-    for (host, word) in hosts where !boolean(word) && !Self.isLoopback(host: string(host)) {
+    for (host, word, isEncrypted) in hosts
+    where !isEncrypted && !boolean(word) && !Self.isLoopback(host: string(host)) {
       report(host, "\(string(host)) can be reached from other hosts; set \(word.name) = true if that is wanted")
     }
     if !boolean(.busAllowPublic) {

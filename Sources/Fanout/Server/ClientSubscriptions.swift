@@ -6,10 +6,13 @@
 
 import Glibc
 
-/// One row: which key, where in the key's list, and whether the newest value is still owed to the client.
+/// One row: which key, where in the key's list, at what rate, and whether the newest value is still owed to the client.
 struct ClientSubscription: BitwiseCopyable {
   static let emptyKey = UInt32.max
-  private static let owedBit: UInt32 = 1 << 31
+  private static var owedBit: UInt32 { 1 << 31 }
+  private static var snapshotBit: UInt32 { 1 << 30 }
+  private static var rateShift: UInt32 { 28 }
+  private static var placeMask: UInt32 { (1 << rateShift) - 1 }
 
   var key: UInt32
   private var bits: UInt32
@@ -20,15 +23,29 @@ struct ClientSubscription: BitwiseCopyable {
   }
 
   var place: UInt32 {
-    get { bits & ~Self.owedBit }
-    set { bits = bits & Self.owedBit | newValue }
+    get { bits & Self.placeMask }
+    set { bits = bits & ~Self.placeMask | newValue }
   }
 
-  /// Market data was held back because the client reads slowly.
+  /// Number of the client's rate; 0 for none.
+  var rate: UInt8 {
+    get { UInt8(truncatingIfNeeded: bits >> Self.rateShift) & 3 }
+    set { bits = bits & ~(3 << Self.rateShift) | UInt32(newValue) << Self.rateShift }
+  }
+
+  /// The newest value has not been sent.
   var isOwed: Bool {
     get { bits & Self.owedBit != 0 }
     set { bits = newValue ? bits | Self.owedBit : bits & ~Self.owedBit }
   }
+
+  /// What is owed answers a request for a snapshot.
+  var isSnapshot: Bool {
+    get { bits & Self.snapshotBit != 0 }
+    set { bits = newValue ? bits | Self.snapshotBit : bits & ~Self.snapshotBit }
+  }
+
+  mutating func clearOwed() { bits &= ~(Self.owedBit | Self.snapshotBit) }
 }
 
 struct ClientSubscriptions: BitwiseCopyable {
@@ -39,6 +56,8 @@ struct ClientSubscriptions: BitwiseCopyable {
   private var usedCount: UInt32 = 0
   private var owed: UInt32 = 0
   private var turn: UInt32 = 0
+  /// Allocated with the first `max_rate`.
+  private(set) var rates: UnsafeMutablePointer<ClientRates>?
 
   /// Rows of the table, empty ones counted.
   var capacity: Int { Int(rowCount) }
@@ -55,15 +74,13 @@ struct ClientSubscriptions: BitwiseCopyable {
 
   // MARK: Turns
 
-  /// The row whose turn it is when owed rows are served. The table must not be without rows.
-  @inline(__always) var rowInTurn: UnsafeMutablePointer<ClientSubscription> {
-    assert(rowCount > 0)
-    return rows.unsafelyUnwrapped + Int(turn)
-  }
-
-  /// Gives the turn to the next row, after the last one to the first, so that all get theirs.
-  @inline(__always) mutating func passTurn() {
+  /// The row whose turn it is when owed rows are served, in use or not; the turn goes on to the next, after the last to
+  /// the first, so that all get theirs. Nil without a table.
+  @inline(__always) mutating func nextRow() -> UnsafeMutablePointer<ClientSubscription>? {
+    guard let rows else { return nil }
+    let row = rows + Int(turn)
     turn = turn &+ 1 < rowCount ? turn &+ 1 : 0
+    return row
   }
 
   // MARK: Rows
@@ -82,11 +99,27 @@ struct ClientSubscriptions: BitwiseCopyable {
   }
 
   /// Adds a key that is not there yet.
-  mutating func insert(_ key: UInt32, place: UInt32) {
+  mutating func insert(_ key: UInt32, place: UInt32) -> UnsafeMutablePointer<ClientSubscription> {
     // At most four fifths full, so that every probe ends soon.
     if (count + 1) * 5 > capacity * 4 { grow() }
-    store(ClientSubscription(key: key, place: place))
     usedCount += 1
+    return store(ClientSubscription(key: key, place: place))
+  }
+
+  mutating func change(_ row: UnsafeMutablePointer<ClientSubscription>, rate: UInt8, wantsSnapshot: Bool) {
+    row.pointee.rate = rate
+    guard wantsSnapshot else { return }
+    if !row.pointee.isOwed { owed += 1 }
+    row.pointee.isOwed = true
+    row.pointee.isSnapshot = true
+  }
+
+  mutating func rateNumber(intervalNanos: Int64) -> UInt8? {
+    if rates == nil {
+      rates = .allocate(capacity: 1)
+      rates?.initialize(to: ClientRates())
+    }
+    return rates?.pointee.number(intervalNanos: intervalNanos)
   }
 
   /// Removes the row; rows behind it move up, so that no probe is cut short.
@@ -105,7 +138,7 @@ struct ClientSubscriptions: BitwiseCopyable {
         hole = index
       }
     }
-    rows[hole].key = ClientSubscription.emptyKey
+    rows[hole] = ClientSubscription(key: ClientSubscription.emptyKey, place: 0)
     usedCount -= 1
   }
 
@@ -119,6 +152,7 @@ struct ClientSubscriptions: BitwiseCopyable {
 
   mutating func release() {
     free(rows)
+    rates?.deallocate()
     self = ClientSubscriptions()
   }
 
@@ -134,11 +168,13 @@ struct ClientSubscriptions: BitwiseCopyable {
 
   private func distance(from start: Int, to end: Int) -> Int { end >= start ? end - start : end - start + capacity }
 
-  private func store(_ row: ClientSubscription) {
+  @discardableResult
+  private func store(_ row: ClientSubscription) -> UnsafeMutablePointer<ClientSubscription> {
     guard let rows else { preconditionFailure("no table") }
     var index = home(row.key)
     while rows[index].key != ClientSubscription.emptyKey { index = following(index) }
     rows[index] = row
+    return rows + index
   }
 
   private mutating func grow() {

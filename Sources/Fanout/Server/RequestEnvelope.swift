@@ -42,6 +42,9 @@ struct RequestEnvelope {
   var exchange: JSONView?
   var mode: JSONView?
   var seq: JSONView?
+  var snapshot: JSONView?
+  var maxRate: JSONView?
+  var policy: JSONView?
   var requestID: JSONView?
   var timestamp: JSONView?
   var pingID: JSONView?
@@ -63,6 +66,9 @@ struct RequestEnvelope {
       case key.isString("exchange"): exchange = value
       case key.isString("mode"): mode = value
       case key.isString("seq"): seq = value
+      case key.isString("snapshot"): snapshot = value
+      case key.isString("max_rate"): maxRate = value
+      case key.isString("policy"): policy = value
       case key.isString("request_id"): requestID = value
       case key.isString("timestamp"): timestamp = value
       case key.isString("_pingId"): pingID = value

@@ -5,29 +5,27 @@ import JSONText
 import Market
 
 extension SessionState {
-  func subscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
+  func subscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> SessionReply {
     let request = try SubscribeRequest(envelope, entriesMax: context.rules.entriesMax)
     guard let broker = context.broker else { throw .noAdapter }
-    var reply = SubscribeReply(
+    var subscriber = Subscriber(
+      client: client, mode: request.mode, flags: form, wantsSnapshot: request.options.wantsSnapshot, context: context)
+    if request.options.wantsSequence, !form.contains(.binary) { subscriber.flags.insert(.sequence) }
+    if let intervalNanos = request.options.intervalNanos {
+      guard let rate = context.subscriptions.rate(client: client, intervalNanos: intervalNanos) else {
+        throw SubscribeOptions.tooManyRates
+      }
+      subscriber.rate = rate
+      subscriber.flags.insert(.limited)
+    }
+    var text = SubscribeReply(
       request, subscriptionsMax: context.rules.subscriptionsMax, broker: broker,
-      epochMillis: request.flags.contains(.sequence) ? context.rules.epochMillis : nil)
-    for instrument in request.instruments {
-      reply.add(instrument, subscribe(instrument, request, context))
-    }
-    return reply.finish(requestID: envelope.requestID)
-  }
-
-  private func subscribe(
-    _ requested: RequestedInstrument, _ request: SubscribeRequest, _ context: SessionContext
-  ) -> SubscribeOutcome {
-    guard let instrument = context.instrument(requested) else { return .unknown }
-    let index = context.subscriptions
-    if index.count(client: client) >= context.rules.subscriptionsMax,
-      !index.contains(client: client, instrument, request.mode)
-    {
-      return .full
-    }
-    return .active(sequence: index.add(client: client, instrument, request.mode, flags: request.flags))
+      epochMillis: context.rules.epochMillis)
+    for instrument in request.instruments { text.add(instrument, subscriber.subscribe(instrument)) }
+    var reply = SessionReply(text.finish(requestID: envelope.requestID))
+    reply.policy = request.options.policy
+    reply.records = subscriber.records
+    return reply
   }
 
   func unsubscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
@@ -35,18 +33,32 @@ extension SessionState {
     guard let broker = context.broker else { throw .noAdapter }
     var reply = UnsubscribeReply(
       count: request.instruments.count, textBytes: request.instruments.textBytes, broker: broker)
+    var patterns = 0
     for instrument in request.instruments {
-      reply.add(instrument, failure: unsubscribe(instrument, request.modes(of: instrument), context))
+      reply.add(instrument, failure: unsubscribe(instrument, request.modes(of: instrument), context, &patterns))
     }
     return reply.finish(requestID: envelope.requestID)
   }
 
   /// Nil when nothing speaks against it; what was never subscribed is no failure.
   private func unsubscribe(
-    _ requested: RequestedInstrument, _ modes: UnsubscribeRequest.Modes, _ context: SessionContext
+    _ requested: RequestedInstrument, _ modes: UnsubscribeRequest.Modes, _ context: SessionContext,
+    _ patterns: inout Int
   ) -> String? {
     if case .invalid(let error) = modes { return error.message }
-    guard let instrument = context.instrument(requested) else { return nil }
+    if let pattern = try? requested.pattern() {
+      patterns += 1
+      if patterns > Subscriber.patternsMax { return Subscriber.tooManyPatterns }
+      for instrument in pattern.matches(in: context.registry, max: context.registry.count).ids {
+        unsubscribe(instrument, modes, context)
+      }
+    } else if let instrument = context.instrument(requested) {
+      unsubscribe(instrument, modes, context)
+    }
+    return nil
+  }
+
+  private func unsubscribe(_ instrument: UInt32, _ modes: UnsubscribeRequest.Modes, _ context: SessionContext) {
     let index = context.subscriptions
     switch modes {
     case .invalid: break
@@ -55,7 +67,6 @@ extension SessionState {
       if index.remove(client: client, instrument, .quote) { break }
       for mode in Mode.allCases { index.remove(client: client, instrument, mode) }
     }
-    return nil
   }
 
   func unsubscribeAll(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {

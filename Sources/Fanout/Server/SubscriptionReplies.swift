@@ -8,26 +8,31 @@ import Market
 /// What became of one entry of a subscribe request.
 enum SubscribeOutcome {
   case active(sequence: UInt64)
+  /// A pattern, and how many instruments it stands for.
+  case matched(Int)
   /// The registry does not know it.
   case unknown
   /// The client has all the subscriptions that it may have.
   case full
+  /// Another reason, in words.
+  case failed(String)
 }
 
 struct SubscribeReply {
   private var entries: JSONWriter
   private var hasFailures = false
   private let broker: String
-  /// Given when the client asked for sequence numbers.
-  private let epochMillis: Int64?
+  private let options: SubscribeOptions
+  private let epochMillis: Int64
   private let activeTail: [UInt8]
   private let fullTail: [UInt8]
   private let brokerTail: [UInt8]
 
-  /// - Parameter epochMillis: given when the client asked for sequence numbers.
-  init(_ request: SubscribeRequest, subscriptionsMax: Int, broker: String, epochMillis: Int64?) {
+  /// Members beyond the OpenAlgo contract come only to clients that asked for what they tell.
+  init(_ request: SubscribeRequest, subscriptionsMax: Int, broker: String, epochMillis: Int64) {
     self.broker = broker
     self.epochMillis = epochMillis
+    options = request.options
     brokerTail = JSONMembers.rendered { $0.member("broker", broker) }
     activeTail = JSONMembers.rendered { json in
       json.member("status", "success")
@@ -50,7 +55,15 @@ struct SubscribeReply {
     switch outcome {
     case .active(let sequence):
       entries.verbatim(activeTail)
-      if epochMillis != nil { entries.member("seq", Int64(clamping: sequence)) }
+      if options.wantsSequence { entries.member("seq", Int64(clamping: sequence)) }
+    case .matched(let count):
+      entries.verbatim(activeTail)
+      entries.member("matched", Int64(count))
+    case .failed(let message):
+      hasFailures = true
+      entries.member("status", "error")
+      entries.member("message", message)
+      entries.verbatim(brokerTail)
     case .unknown:
       hasFailures = true
       entries.verbatim(",\"status\":\"error\",\"message\":\"Symbol ")
@@ -77,7 +90,12 @@ struct SubscribeReply {
     json.raw(entries.bytes)
     json.member("message", "Subscription processing complete")
     json.member("broker", broker)
-    if let epochMillis { json.member("epoch", epochMillis) }
+    if options.wantsSequence { json.member("epoch", epochMillis) }
+    if let policy = options.policy { json.member("policy", policy.name) }
+    if let rate = options.rateText {
+      json.key("max_rate")
+      json.raw(Array(rate.raw))
+    }
     Replies.write(requestID, to: &json)
     json.endObject()
     return json.bytes

@@ -57,6 +57,13 @@ struct RequestedInstrument {
     }
     self.init(symbol: symbol, exchange: exchange, mode: mode)
   }
+
+  /// The names that the entry stands for when its symbol has a star; nil for a plain name.
+  func pattern() throws(SymbolPatternError) -> SymbolPattern? {
+    guard let bytes = symbol.plainBytes, bytes.contains(UInt8(ascii: "*")) else { return nil }
+    guard bytes.count <= SymbolPattern.bytesMax else { throw .tooLong }
+    return try SymbolPattern("\(exchange.string ?? ""):\(String(decoding: bytes, as: UTF8.self))")
+  }
 }
 
 /// The instruments that a request names, in its order: read entry by entry as they are asked for.
@@ -105,7 +112,7 @@ struct RequestedInstruments: Sequence, IteratorProtocol {
 struct SubscribeRequest {
   let instruments: RequestedInstruments
   let mode: Mode
-  let flags: EntryFlags
+  let options: SubscribeOptions
 
   init(_ envelope: RequestEnvelope, entriesMax: Int) throws(RequestError) {
     do {
@@ -122,7 +129,7 @@ struct SubscribeRequest {
       }
       instruments = RequestedInstruments(single: single)
     }
-    flags = envelope.seq?.bool == true ? .sequence : []
+    options = try SubscribeOptions(envelope)
   }
 }
 
