@@ -136,7 +136,7 @@ package final class SubscriptionIndex {
   package func flags(client: UInt32, _ instrument: UInt32, _ mode: Mode) -> EntryFlags? {
     let key = Self.key(instrument, mode)
     return clients[Int(client)].find(key).map { row in
-      Self.flags(ofEntry: lists.entries(lists.head(Int(key)))[Int(row.pointee.place)])
+      EntryFlags(rawValue: lists.entries(lists.head(Int(key)))[Int(row.pointee.place)] & EntryFlags.bits)
     }
   }
 
