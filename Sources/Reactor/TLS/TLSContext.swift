@@ -2,6 +2,7 @@
 // start, used by loops on any thread. A server's context is replaced as a whole when its files change; connections
 // keep the one that they began with. Cold path: once per connection.
 
+import CLinux
 import COpenSSL
 import Glibc
 import Synchronization
