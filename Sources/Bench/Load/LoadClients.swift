@@ -211,6 +211,7 @@ final class LoadClients: LoopHandler {
     else { return }
     var sequence: UInt64 = 0
     var at = UnsafeRawPointer(tail) + Self.seqKey.count
+    while at < base + message.count, at.load(as: UInt8.self) == UInt8(ascii: " ") { at += 1 }
     while at < base + message.count {
       let digit = at.load(as: UInt8.self) &- 0x30
       if digit > 9 { break }

@@ -1,5 +1,4 @@
 import Market
-import Normalize
 
 /// Who subscribes to what.
 struct LoadPlan: Sendable {
@@ -14,8 +13,15 @@ struct LoadPlan: Sendable {
   var warmUpNanos: Int64
   var measureNanos: Int64
 
+  /// A choice of its own for every client, the same in every run. Neighbours in the list tick together; were they
+  /// handed out together as well, every burst would be one client's.
   func symbols(of client: Int) -> [InstrumentKey] {
-    (0..<symbolsPerClient).map { symbols[(client * symbolsPerClient + $0) % symbols.count] }
+    var generator = SplitMix(seed: UInt64(client))
+    var order = Array(symbols.indices)
+    for place in 0..<min(symbolsPerClient, order.count) {
+      order.swapAt(place, place + generator.below(order.count - place))
+    }
+    return order.prefix(symbolsPerClient).map { symbols[$0] }
   }
 }
 
