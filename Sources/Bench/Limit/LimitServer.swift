@@ -43,6 +43,9 @@ final class LimitServer {
   private var symbols: [InstrumentKey: Int] = [:]
   private var templates: UnsafeMutablePointer<TickTemplate>
   private var lists: [[UInt32]] = []
+  /// Whose turn comes when. Not the order above, in which one client's symbols are neighbours and would make a burst of
+  /// its own.
+  private var order: [Int] = []
   private var ticks: UInt64 = 0
 
   private var atStart: LimitResult?
@@ -95,14 +98,12 @@ final class LimitServer {
   private func emit() {
     let first = schedule.nextTick
     let bursts = schedule.take(nowNanos: Self.now())
-    if bursts == 0 || lists.isEmpty { return }
+    if bursts == 0 || order.isEmpty { return }
     let end = first + bursts * Int64(schedule.size)
-    var symbol = Int(first % Int64(lists.count))
-    var number = first
-    while number < end {
-      spread(number, symbol)
-      number += 1
-      symbol = symbol + 1 == lists.count ? 0 : symbol + 1
+    var place = Int(first % Int64(order.count))
+    for number in first..<end {
+      spread(number, order[place])
+      place = place + 1 == order.count ? 0 : place + 1
     }
     ticks += UInt64(end - first)
   }
@@ -206,7 +207,14 @@ final class LimitServer {
       lists[symbol].append(UInt32(place))
     }
     subscribed.insert(place)
-    if subscribed.count == plan.clients, schedule.startNanos == .max { schedule.startNanos = Self.now() }
+    if subscribed.count == plan.clients, schedule.startNanos == .max { begin() }
+  }
+
+  private func begin() {
+    var generator = SplitMix(seed: 1)
+    order = Array(lists.indices)
+    for place in order.indices { order.swapAt(place, place + generator.below(order.count - place)) }
+    schedule.startNanos = Self.now()
   }
 
   private func add(_ key: InstrumentKey) -> Int {
