@@ -23,6 +23,8 @@ struct LimitCommand: ParsableCommand {
   @Option(help: "Ticks per second of all symbols together.") var rate = 10_000
   @Option(help: "Ticks that are due at the same time.") var burst = 10
   @Option(help: "Instead of --rate and --burst: every 250 ms so many ticks at once.") var pulse: Int?
+  @Option(help: "Instead: ticks of the bench's feed on this port, as a gateway gets them.") var feedPort: UInt16?
+  @Option(help: "Instruments of that feed.") var feedSymbols = 100
   @Flag(inversion: .prefixedNo, help: "Messages carry sequence numbers.") var sequence = true
   @Option(help: "Length to which messages are filled up with blanks; 0 leaves them as they are.")
   var messageBytes = 0
@@ -44,7 +46,8 @@ struct LimitCommand: ParsableCommand {
       pulse.map { BurstSchedule(pulseOf: $0) } ?? BurstSchedule(ticksPerSecond: rate, burst: burst)
     let plan = LimitPlan(
       host: host, port: port, way: way, areFilesFixed: fixedFiles, clients: clients, schedule: schedule,
-      hasSequence: sequence, messageBytes: messageBytes, warmUpNanos: Int64(warmUp * 1e9),
+      feedPort: feedPort, feedSymbols: feedSymbols, hasSequence: sequence, messageBytes: messageBytes,
+      warmUpNanos: Int64(warmUp * 1e9),
       measureNanos: Int64(seconds * 1e9))
     let server = try LimitServer(plan) { print(json ? Self.line($0, way) : Self.text($0, way)) }
     printError("limit: \(host):\(server.port), pid \(getpid())")

@@ -13,6 +13,9 @@ struct LimitPlan: Sendable {
   /// Subscribed clients with which the ticks begin.
   var clients: Int
   var schedule: BurstSchedule
+  /// Ticks come from the bench's feed on this port instead.
+  var feedPort: UInt16?
+  var feedSymbols: Int
   var hasSequence: Bool
   var messageBytes: Int
   var warmUpNanos: Int64
@@ -46,6 +49,10 @@ final class LimitServer {
   /// Whose turn comes when. Not the order above, in which one client's symbols are neighbours and would make a burst of
   /// its own.
   private var order: [Int] = []
+  private var feed: LimitFeed?
+  /// By instrument of the feed: its place above, -1 for nobody's.
+  private var symbolOfFeed: [Int] = []
+  private var ticksBeganNanos: Int64 = .max
   private var ticks: UInt64 = 0
 
   private var atStart: LimitResult?
@@ -80,24 +87,23 @@ final class LimitServer {
   func run() throws {
     var isBlocked = false
     while true {
-      let now = Self.now()
-      let wait = isBlocked ? Self.retryNanos : max(0, min(schedule.nextNanos - now, Self.sleepNanosMax))
+      let now = BenchClock.now()
+      let longest = isBlocked ? Self.retryNanos : Self.sleepNanosMax
+      let wait = max(0, min(schedule.nextNanos - now, longest))
       let count = ring.turn(timeoutNanos: wait)
       for number in 0..<count { try handle(ring.completion(number)) }
       ring.advance(count)
-      emit()
+      if schedule.startNanos != .max { emit() }
       isBlocked = sender.flush()
       if judge(), sessions.isEmpty { return }
     }
   }
 
-  private static func now() -> Int64 { SystemClock.monotonicNanos() }
-
   // MARK: Ticks
 
   private func emit() {
     let first = schedule.nextTick
-    let bursts = schedule.take(nowNanos: Self.now())
+    let bursts = schedule.take(nowNanos: BenchClock.now())
     if bursts == 0 || order.isEmpty { return }
     let end = first + bursts * Int64(schedule.size)
     var place = Int(first % Int64(order.count))
@@ -106,6 +112,26 @@ final class LimitServer {
       place = place + 1 == order.count ? 0 : place + 1
     }
     ticks += UInt64(end - first)
+  }
+
+  private func receiveFeed(_ completion: BenchCompletion) throws {
+    guard let descriptor = feed?.descriptor else { return }
+    guard completion.result > 0, completion.buffer >= 0 else {
+      // The feed ends before the clients do.
+      if completion.result == -ENOBUFS { ring.receive(descriptor, .feed, 0) }
+      return
+    }
+    feed?.reader.receive(
+      UnsafeRawBufferPointer(start: ring.bytes(of: completion.buffer), count: Int(completion.result)))
+    while case .message(let frame)? = feed?.reader.next() {
+      if ticksBeganNanos == .max { ticksBeganNanos = BenchClock.now() }
+      LimitFeed.forEach(frame) { index, number in
+        ticks &+= 1
+        guard index < symbolOfFeed.count, symbolOfFeed[index] >= 0 else { return }
+        spread(number, symbolOfFeed[index])
+      }
+    }
+    if !completion.isContinuing { ring.receive(descriptor, .feed, 0) }
   }
 
   @inline(__always) private func spread(_ number: Int64, _ symbol: Int) {
@@ -122,11 +148,11 @@ final class LimitServer {
   /// Notes the beginning and the end of the measured time.
   /// - Returns: whether it is over.
   private func judge() -> Bool {
-    guard schedule.startNanos != .max else { return false }
-    let now = Self.now()
+    guard ticksBeganNanos != .max else { return false }
+    let now = BenchClock.now()
     if let atStart {
       if result == nil, plan.measureNanos > 0, now >= atStart.nanos + plan.measureNanos { finish(atStart) }
-    } else if now >= schedule.startNanos + plan.warmUpNanos {
+    } else if now >= ticksBeganNanos + plan.warmUpNanos {
       atStart = figures()
     }
     return result != nil
@@ -135,7 +161,7 @@ final class LimitServer {
   private func figures() -> LimitResult {
     LimitResult(
       deliveries: sender.delivered, ticks: ticks, sends: sender.sends, dropped: sender.dropped,
-      cpuNanos: tg_thread_cpu_nanos(), nanos: Self.now())
+      cpuNanos: tg_thread_cpu_nanos(), nanos: BenchClock.now())
   }
 
   private func finish(_ start: LimitResult) {
@@ -158,7 +184,10 @@ final class LimitServer {
       try receive(completion)
       if completion.buffer >= 0 { ring.giveBack(completion.buffer) }
     case .send: sender.onSend(completion)
-    case .connect, .feed, .other, nil: break
+    case .feed:
+      try receiveFeed(completion)
+      if completion.buffer >= 0 { ring.giveBack(completion.buffer) }
+    case .connect, .other, nil: break
     }
   }
 
@@ -183,7 +212,7 @@ final class LimitServer {
     let bytes = UnsafeMutableRawBufferPointer(start: ring.bytes(of: completion.buffer), count: Int(completion.result))
     switch try session.receive(bytes) {
     case .more: break
-    case .subscribe(let keys): subscribe(place, keys)
+    case .subscribe(let keys): try subscribe(place, keys)
     case .close: return leave(place)
     }
     if !completion.isContinuing { ring.receive(descriptor, .receive, place) }
@@ -201,20 +230,31 @@ final class LimitServer {
     close(descriptor)
   }
 
-  private func subscribe(_ place: Int, _ keys: [InstrumentKey]) {
+  private func subscribe(_ place: Int, _ keys: [InstrumentKey]) throws {
     for key in keys {
       let symbol = symbols[key] ?? add(key)
       lists[symbol].append(UInt32(place))
     }
     subscribed.insert(place)
-    if subscribed.count == plan.clients, schedule.startNanos == .max { begin() }
+    if subscribed.count == plan.clients, order.isEmpty { try begin() }
   }
 
-  private func begin() {
+  private func begin() throws {
     var generator = SplitMix(seed: 1)
     order = Array(lists.indices)
     for place in order.indices { order.swapAt(place, place + generator.below(order.count - place)) }
-    schedule.startNanos = Self.now()
+    guard let port = plan.feedPort else {
+      schedule.startNanos = BenchClock.now()
+      ticksBeganNanos = schedule.startNanos
+      return
+    }
+    symbolOfFeed = Array(repeating: -1, count: plan.feedSymbols)
+    for (key, symbol) in symbols {
+      if let index = FeedInstruments.index(of: key), index < plan.feedSymbols { symbolOfFeed[index] = symbol }
+    }
+    let connected = try LimitFeed(port: port, symbols: plan.feedSymbols)
+    feed = connected
+    ring.receive(connected.descriptor, .feed, 0)
   }
 
   private func add(_ key: InstrumentKey) -> Int {

@@ -1,139 +1,151 @@
 import ArgumentParser
+import CLinux
 import Glibc
-import Logging
 import Market
 import Normalize
 import Reactor
-import TickRing
 
 struct LoadCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "load",
-    abstract: "Subscribe many clients and check by sequence numbers that every tick arrives.",
-    discussion: "The API key comes from the environment variable TICKGATE_KEY.")
+    abstract: "Connect many clients to a WebSocket server, and see what arrives, when, and at which cost.",
+    discussion: """
+      The API key comes from the environment variable TICKGATE_KEY. With --feed the load also plays the broker: start \
+      the gateway with `tickgate-bench feed --list-only`'s instruments and feeds.zerodha.url ws://127.0.0.1:PORT; every \
+      tick then carries a number from which its latency and gaps follow, whatever the server adds.
+      """)
 
-  @Option(help: "Host of the server.") var host = "127.0.0.1"
+  @Option(help: "Host of the server, IPv4.") var host = "127.0.0.1"
   @Option(help: "Port of the server.") var port: UInt16 = 8765
+  @Option(help: "Seconds to wait for a server that is not up yet.") var wait = 0.0
   @Option(help: "Connections.") var clients = 20
-  @Option(help: "Symbols of each client.") var symbols = 50
+  @Option(help: "Symbols of each client, chosen at random, the same in every run.") var symbols = 50
+  @Option(help: "Further clients that read a hundredth of what the others get; their figures are kept apart.")
+  var slow = 0
+  @Option(help: "Further clients that never read; their figures are kept apart.") var stalled = 0
   @Option(help: "1 LTP, 2 quote, 3 depth.") var mode: UInt8 = 1
-  @Option(help: "Kite-format instruments.csv to take the symbols from.") var instruments: String
-  @Option(help: "How many of its instruments to use; 0 for all.") var universe = 0
-  @Option(help: "Seconds before measuring.") var warmUp = 3.0
+  @Option(help: "Kite-format instruments.csv to take the symbols from.") var instruments: String?
+  @Option(help: "Or the symbols themselves: NSE:SBIN,NFO:...") var symbolList: String?
+  @Option(help: "How many of them to use; 0 for all.") var universe = 0
+  @Option(help: "Connections opened per second; 0 for no limit.") var ramp = 0
+  @Option(help: "Loopback addresses to connect from; 0 for as many as the ports need.") var sources = 0
+  @Option(help: "Seconds that all clients are connected before ticks begin.") var hold = 0.0
+  @Option(help: "Seconds of ticks before measuring.") var warmUp = 3.0
   @Option(help: "Seconds of measuring.") var seconds = 30.0
   @Option(help: "Process of the server, for its CPU time and memory.") var pid: Int32?
+  @Option(help: "Pins the load to a CPU.") var cpu: Int?
+  @Flag(help: "Missing messages are no failure: a server that conflates leaves some out.") var allowMissing = false
   @Flag(help: "Print one line of JSON.") var json = false
+  @Option(help: "Write the distribution of the latency as SVG.") var plot: String?
+  @Option(help: "Title of the plot.") var title: String?
+  @OptionGroup(title: "Other servers") var dialect: DialectOptions
+  @Flag(help: "Play the broker too.") var feed = false
+  @Option(help: "Port of the feed; 0 for any free one.") var feedPort: UInt16 = 9877
+  @OptionGroup(title: "The bench's own feed") var feedOptions: FeedOptions
+
+  func validate() throws {
+    guard clients > 0, clients + slow + stalled <= 60_000, slow >= 0, stalled >= 0, symbols > 0 else {
+      throw ValidationError("--clients is above 0, all kinds together are at most 60000, --symbols is above 0")
+    }
+    guard plot == nil || feed else { throw ValidationError("--plot needs --feed: latency is measured from there") }
+  }
 
   func run() throws {
-    guard let key = getenv("TICKGATE_KEY").map({ String(cString: $0) }) else {
-      throw ValidationError("set TICKGATE_KEY to an API key of the server")
-    }
     guard let mode = Mode(rawValue: mode) else { throw ValidationError("mode is 1, 2 or 3") }
-    let master = try KiteInstruments.parse(Self.read(instruments))
-    var names = master.instruments.map(\.key)
-    if universe > 0 { names = Array(names.prefix(universe)) }
+    let total = clients + slow + stalled
+    try ProcessLimits.raiseDescriptors(to: UInt64(total + 256))
+    var server: KiteFeed?
+    if feed {
+      try feedOptions.writeInstruments()
+      // Descriptors of the load are made before the feed's thread is pinned elsewhere.
+      let started = try KiteFeed(
+        port: feedPort, schedule: feedOptions.schedule, symbols: feedOptions.feedSymbols,
+        packet: feedOptions.feedPacket, seconds: warmUp + seconds + 5)
+      started.start(cpu: feedOptions.feedCPU ?? cpu)
+      printError("feed: ws://127.0.0.1:\(started.port)")
+      server = started
+    }
+    if let cpu, tg_thread_pin(Int32(cpu)) != 0 { throw ValidationError("cannot run on CPU \(cpu)") }
     let plan = LoadPlan(
-      host: host, port: port, key: key, mode: mode, clients: clients, symbolsPerClient: symbols, symbols: names,
-      warmUpNanos: Int64(warmUp * 1e9), measureNanos: Int64(seconds * 1e9))
-    let (result, server) = try LoadRun.run(plan, pid: pid)
+      host: host, port: port, key: try key(), dialect: dialect.dialect(mode: mode), clients: clients, slow: slow,
+      stalled: stalled, symbolsPerClient: symbols, symbols: try keys(), rampPerSecond: ramp,
+      sources: sources > 0 ? sources : 1 + total / 20_000, waitNanos: Int64(wait * 1e9),
+      setUpNanos: 30_000_000_000 + Int64(total) * 5_000_000, holdNanos: Int64(hold * 1e9),
+      warmUpNanos: Int64(warmUp * 1e9), measureNanos: Int64(seconds * 1e9), pid: pid)
+    let result = try LoadLoop(plan, feed: server).run()
     if let problem = result.problem {
-      print("failed: \(problem)")
+      printError("failed: \(problem)")
       throw ExitCode(1)
     }
-    print(json ? LoadReport.json(result, server) : LoadReport.text(plan, result, server))
-    if result.missing > 0 || result.disordered > 0 { throw ExitCode(2) }
+    let report = LoadReport(plan: plan, result: result)
+    print(json ? report.json() : report.text())
+    if let plot, let latency = result.latency {
+      try LatencyPlot(latency, title: title ?? report.headline).write(to: plot)
+    }
+    let faults = result.healthy.missing + result.healthy.disordered + result.undelivered
+    if faults > 0, !allowMissing { throw ExitCode(2) }
   }
 
-  static func read(_ path: String) throws -> [UInt8] {
-    guard let file = fopen(path, "r") else { throw ValidationError("cannot read \(path)") }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = fread(&chunk, 1, chunk.count, file)
-      if count == 0 { return bytes }
-      bytes.append(contentsOf: chunk[0..<count])
-    }
+  private func key() throws -> String {
+    if let key = getenv("TICKGATE_KEY") { return String(cString: key) }
+    if dialect.needsKey { throw ValidationError("set TICKGATE_KEY to an API key of the server") }
+    return ""
   }
-}
 
-/// Usage of the server over the measured time.
-struct ServerUsage: Sendable {
-  var cpuNanos: Int64
-  var residentBefore: Int
-  var residentAfter: Int
-}
-
-enum LoadRun {
-  /// Runs the load on the calling thread.
-  static func run(_ plan: LoadPlan, pid: Int32?) throws -> (LoadResult, ServerUsage?) {
-    var limits = LoopLimits()
-    limits.socketsMax = plan.clients + 16
-    limits.receiveBufferBytes = 65_536
-    let sockets = Sockets(limits: limits)
-    let handler = try LoadClients(plan: plan, sockets: sockets) { result, nanos in
-      let rate = Double(result.messages) / (Double(nanos) / 1e9)
-      printError("  \(nanos / 1_000_000_000) s: \(Int(rate)) deliveries/s, \(result.missing) missing")
-    }
-    var before: ProcessUsage?
-    var usage: ServerUsage?
-    handler.onMeasure = { isBeginning in
-      guard let pid else { return }
-      if isBeginning {
-        before = ProcessUsage(pid: pid)
-      } else if let before, let after = ProcessUsage(pid: pid) {
-        usage = ServerUsage(
-          cpuNanos: after.cpuNanos - before.cpuNanos, residentBefore: before.residentBytes,
-          residentAfter: after.residentBytes)
+  private func keys() throws -> [InstrumentKey] {
+    var keys: [InstrumentKey]
+    if feed {
+      keys = (0..<feedOptions.feedSymbols).map { FeedInstruments.key($0) }
+    } else if let symbolList {
+      keys = try symbolList.split(separator: ",").map { entry in
+        let parts = entry.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2, let exchange = Exchange(code: parts[0]) else {
+          throw ValidationError("'\(entry)' is not EXCHANGE:SYMBOL")
+        }
+        return InstrumentKey(exchange, String(parts[1]))
       }
+    } else if let instruments {
+      guard let bytes = readFile(instruments) else { throw ValidationError("cannot read \(instruments)") }
+      keys = try KiteInstruments.parse(bytes).instruments.map(\.key)
+    } else {
+      throw ValidationError("name the symbols: --feed, --instruments or --symbol-list")
     }
-    let log = Logger(label: "bench")
-    let loop = EventLoop(
-      handler: handler, sockets: sockets, backend: try UringBackend(limits: limits), waker: Waker(), log: log)
-    loop.run()
-    return (handler.result, usage)
+    if universe > 0 { keys = Array(keys.prefix(universe)) }
+    guard symbols <= keys.count else { throw ValidationError("--symbols is more than the \(keys.count) there are") }
+    return keys
   }
 }
 
-/// Writes a line to standard error.
-func printError(_ line: String) {
-  let text = line + "\n"
-  _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
-}
+/// How to talk to a server that does not speak OpenAlgo's protocol.
+struct DialectOptions: ParsableArguments {
+  @Option(help: "Path and query of the upgrade request.") var path = "/"
+  @Option(help: "What to say first, {key} for the API key; empty for nothing.") var authTemplate: String?
+  @Option(help: "Part of the answer to it; empty waits for none.") var authReply: String?
+  @Option(
+    help: """
+      What subscribes: with {symbols} once for all symbols, with {symbol} and {exchange} once for each.
+      """)
+  var subscribeTemplate: String?
+  @Option(help: "One symbol within {symbols}; they are separated by commas.") var symbolTemplate: String?
+  @Option(help: "Part of the answer to it; empty waits for none.") var subscribeReply: String?
+  @Option(help: "Text in a message before which its symbol is named.") var symbolMark: String?
+  @Option(help: "Text before the price, which tells ticks of the bench's feed apart.") var priceMark: String?
+  @Option(help: "Text before the sequence number.") var sequenceMark: String?
+  @Flag(inversion: .prefixedNo, help: "Ask for sequence numbers and look for gaps.") var sequence = true
 
-enum LoadReport {
-  static func text(_ plan: LoadPlan, _ result: LoadResult, _ server: ServerUsage?) -> String {
-    let rate = Double(result.messages) / result.seconds
-    var lines = [
-      "\(result.connected) clients x \(plan.symbolsPerClient) symbols, mode \(plan.mode.label), \(fixed(result.seconds)) s",
-      "deliveries    \(result.messages)  (\(Int(rate)) /s, \(Int(Double(result.bytes) / Double(max(result.messages, 1)))) bytes each)",
-      "missing       \(result.missing), out of order \(result.disordered)",
-      "per client    least \(result.perClientLeast), most \(result.perClientMost)",
-      "load's CPU    \(fixed(Double(result.cpuNanos) / Double(max(result.messages, 1)) / 1000)) us per delivery",
-    ]
-    if let server {
-      lines.append(
-        "server's CPU  \(fixed(Double(server.cpuNanos) / Double(max(result.messages, 1)) / 1000)) us per delivery, "
-          + "\(fixed(Double(server.cpuNanos) / result.seconds / 1e7)) % of a core")
-      lines.append(
-        "server's RSS  \(server.residentBefore / 1024) kB before, \(server.residentAfter / 1024) kB after")
-    }
-    return lines.joined(separator: "\n")
-  }
+  var needsKey: Bool { authTemplate.map { $0.contains("{key}") } ?? true }
 
-  static func json(_ result: LoadResult, _ server: ServerUsage?) -> String {
-    var text =
-      #"{"deliveries":\#(result.messages),"seconds":\#(result.seconds),"missing":\#(result.missing)"#
-      + #","disordered":\#(result.disordered),"load_cpu_ns":\#(result.cpuNanos)"#
-    if let server {
-      text +=
-        #","server_cpu_ns":\#(server.cpuNanos),"rss_before":\#(server.residentBefore),"rss_after":\#(server.residentAfter)"#
-    }
-    return text + "}"
-  }
-
-  private static func fixed(_ value: Double) -> String {
-    let hundredths = Int((value * 100).rounded())
-    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+  func dialect(mode: Mode) -> LoadDialect {
+    var dialect = LoadDialect.openAlgo(mode: mode, hasSequence: sequence)
+    dialect.target = path
+    if let authTemplate { dialect.authentication = authTemplate }
+    dialect.authenticationReply = authReply
+    if let subscribeTemplate { dialect.subscription = subscribeTemplate }
+    if let symbolTemplate { dialect.symbol = symbolTemplate }
+    dialect.subscriptionReply = subscribeReply
+    if let symbolMark { dialect.symbolMark = TextMark(symbolMark) }
+    if let priceMark { dialect.priceMark = TextMark(priceMark) }
+    if let sequenceMark, sequence { dialect.sequenceMark = TextMark(sequenceMark) }
+    return dialect
   }
 }

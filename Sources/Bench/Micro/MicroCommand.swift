@@ -32,7 +32,10 @@ struct MicroCommand: ParsableCommand {
     print("all \(measure.rows.count) pieces within \(check)")
   }
 
-  private static func read(_ path: String) throws -> [UInt8] { try LoadCommand.read(path) }
+  private static func read(_ path: String) throws -> [UInt8] {
+    guard let bytes = readFile(path) else { throw ValidationError("cannot read \(path)") }
+    return bytes
+  }
 }
 
 /// One measured piece.
