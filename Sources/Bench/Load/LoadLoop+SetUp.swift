@@ -134,7 +134,9 @@ extension LoadLoop {
     runningCount += 1
     guard runningCount == count else { return }
     if let pid = plan.pid, let start = usageAtStart, let now = ProcessUsage(pid: pid) {
-      result.server = ServerResult(setUpCPUNanos: now.cpuNanos - start.cpuNanos)
+      result.server = ServerResult(
+        setUpCPUNanos: now.cpuNanos - start.cpuNanos, residentAtStart: start.residentBytes,
+        residentAtSetUp: now.residentBytes)
     }
     setUpDone()
   }

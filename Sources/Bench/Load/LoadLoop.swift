@@ -246,11 +246,11 @@ final class LoadLoop {
   private func endMeasuring(_ now: Int64) {
     result.cpuNanos = tg_thread_cpu_nanos() - cpuAtStart
     result.seconds = Double(now - measureStart) / 1e9
-    if let pid = plan.pid, let start = usageAtStart, let before = usageBefore, let after = ProcessUsage(pid: pid) {
-      result.server = ServerResult(
-        cpuNanos: after.cpuNanos - before.cpuNanos, setUpCPUNanos: result.server?.setUpCPUNanos ?? 0,
-        residentAtStart: start.residentBytes, residentBefore: before.residentBytes,
-        residentAfter: after.residentBytes, residentPeak: after.residentPeakBytes)
+    if let pid = plan.pid, let before = usageBefore, let after = ProcessUsage(pid: pid) {
+      result.server?.cpuNanos = after.cpuNanos - before.cpuNanos
+      result.server?.residentBefore = before.residentBytes
+      result.server?.residentAfter = after.residentBytes
+      result.server?.residentPeak = after.residentPeakBytes
     }
     markClosed()
     result.healthy = GroupResult(clients(.healthy))

@@ -41,12 +41,13 @@ struct LoadReport {
   private func serverLines() -> [String] {
     guard let server = result.server else { return [] }
     let perClient = Double(server.setUpCPUNanos) / Double(plan.clientsTotal) / 1000
-    let bytes = (server.residentBefore - server.residentAtStart) / plan.clientsTotal
+    let bytes = (server.residentAtSetUp - server.residentAtStart) / plan.clientsTotal
     return [
       "server's CPU  \(microseconds(server.cpuNanos)) us per delivery, "
         + "\(Decimal.text(Double(server.cpuNanos) / result.seconds / 1e7)) % of a core",
-      "server's RSS  \(server.residentAtStart / 1024) kB before the clients, \(server.residentBefore / 1024) kB with "
-        + "them (\(bytes) bytes each), \(server.residentAfter / 1024) kB after, peak \(server.residentPeak / 1024) kB",
+      "server's RSS  \(server.residentAtStart / 1024) kB at first, \(server.residentAtSetUp / 1024) kB with all clients "
+        + "(\(bytes) bytes each), \(server.residentBefore / 1024) kB before measuring, "
+        + "\(server.residentAfter / 1024) kB after, peak \(server.residentPeak / 1024) kB",
       "set-up        \(Decimal.text(perClient)) us of the server's CPU per client",
     ]
   }
@@ -82,6 +83,7 @@ struct LoadReport {
         ("server_cpu_ns", "\(server.cpuNanos)"),
         ("server_cpu_ns_per_delivery", "\(Double(server.cpuNanos) / deliveries)"),
         ("server_set_up_cpu_ns", "\(server.setUpCPUNanos)"), ("rss_start", "\(server.residentAtStart)"),
+        ("rss_set_up", "\(server.residentAtSetUp)"),
         ("rss_before", "\(server.residentBefore)"), ("rss_after", "\(server.residentAfter)"),
         ("rss_peak", "\(server.residentPeak)"),
       ]

@@ -42,6 +42,8 @@ struct ServerResult {
   /// From the first connection to the last subscription.
   var setUpCPUNanos: Int64 = 0
   var residentAtStart = 0
+  /// With all clients, before the first tick.
+  var residentAtSetUp = 0
   var residentBefore = 0
   var residentAfter = 0
   var residentPeak = 0
