@@ -3,6 +3,8 @@
 public final class InstrumentRegistry: Sendable {
   public let instruments: [Instrument]
   private let idsByKey: [InstrumentKey: UInt32]
+  /// For searches by pattern.
+  let symbols: SymbolTable
 
   /// Later rows with a key that is already there are ignored: the first feed that names an instrument defines it.
   public init(_ rows: some Sequence<Instrument>) {
@@ -14,6 +16,7 @@ public final class InstrumentRegistry: Sendable {
     }
     instruments = kept
     idsByKey = ids
+    symbols = SymbolTable(kept)
   }
 
   public var count: Int { instruments.count }

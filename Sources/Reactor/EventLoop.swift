@@ -56,7 +56,8 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
 
   /// Announces the sleep, then looks for work once more: a waker that comes later sees the announcement.
   private func sleepNanos() -> Int64 {
-    waker.park()
+    if sockets.limits.isBusyPolling { return 0 }
+    if !handler.isHoldingBack { waker.park() }
     if sockets.dirtyCount > 0 || handler.hasWork() { return 0 }
     let wakeUp = min(nextSweepNanos, handler.deadlineNanos())
     return max(0, wakeUp - SystemClock.monotonicNanos())
@@ -134,7 +135,8 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
       return
     }
     let descriptor = completion.result
-    guard sockets.stopDeadlineNanos == nil, let peer = Self.peer(of: descriptor),
+    if sockets.stopDeadlineNanos == nil, handler.passesOn(descriptor, listener: number) { return }
+    guard sockets.stopDeadlineNanos == nil, let peer = SocketAddress(peerOf: descriptor),
       let id = sockets.adopt(descriptor: descriptor, phase: .open)
     else {
       sockets.refusedCount += 1
@@ -163,15 +165,6 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
     if completion.result < 0 { return sockets.end(id, reason: -completion.result) }
     state.pointee.phase = .open
     handler.onConnect(id)
-  }
-
-  private static func peer(of descriptor: Int32) -> SocketAddress? {
-    var storage = sockaddr_storage()
-    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-    let result = withUnsafeMutablePointer(to: &storage) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) }
-    }
-    return result == 0 ? SocketAddress(storage) : nil
   }
 
   // MARK: End of turn
@@ -229,6 +222,10 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
     }
     if state.pointee.bytesPending > 0, !state.pointee.flags.contains(.sending) {
       state.pointee.flags.insert(.sending)
+      if state.pointee.bytesSent >= state.pointee.markBytes {
+        state.pointee.markBytes = state.pointee.bytesAppended
+        state.pointee.markNanos = now
+      }
       send(index, state)
     }
   }

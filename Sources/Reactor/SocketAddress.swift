@@ -57,6 +57,17 @@ public struct SocketAddress: Sendable, Hashable {
     }
   }
 
+  /// The other end of a connected socket; nil when it is gone already.
+  public init?(peerOf descriptor: Int32) {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let result = withUnsafeMutablePointer(to: &storage) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) }
+    }
+    guard result == 0 else { return nil }
+    self.init(storage)
+  }
+
   public var isLoopback: Bool {
     isIPv4 || (high == 0 && low >> 32 == Self.mappedPrefix)
       ? UInt8(truncatingIfNeeded: low >> 24) == 127 : high == 0 && low == 1
@@ -87,6 +98,26 @@ public struct SocketAddress: Sendable, Hashable {
   }
 
   var family: Int32 { isIPv4 ? AF_INET : AF_INET6 }
+}
+
+extension SocketAddress: CustomStringConvertible {
+  /// `127.0.0.1:8765`, `[::1]:8765`.
+  public var description: String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
+      if isIPv4 {
+        var four = in_addr(s_addr: UInt32(truncatingIfNeeded: low).bigEndian)
+        inet_ntop(AF_INET, &four, text.baseAddress, socklen_t(text.count))
+        return "\(String(cString: text.baseAddress!)):\(port)"
+      }
+      var six = in6_addr()
+      withUnsafeMutableBytes(of: &six) {
+        $0.storeBytes(of: high.bigEndian, as: UInt64.self)
+        $0.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
+      }
+      inet_ntop(AF_INET6, &six, text.baseAddress, socklen_t(text.count))
+      return "[\(String(cString: text.baseAddress!))]:\(port)"
+    }
+  }
 }
 
 extension String {

@@ -26,6 +26,9 @@ public protocol LoopHandler: AnyObject {
   func onAccept(_ socket: SocketID, listener: Int, peer: SocketAddress)
   /// An outgoing connection is up; a failure comes as `onClosed`.
   func onConnect(_ socket: SocketID)
+  /// Asked about every connection before `onAccept`: true when the handler has taken the descriptor away, to another
+  /// loop for example.
+  func passesOn(_ descriptor: Int32, listener: Int) -> Bool
   /// Bytes came in; valid, and writable, during the call.
   func onReceive(_ socket: SocketID, _ bytes: UnsafeMutableRawBufferPointer)
   /// Nothing more will come for this socket. Exactly once per socket.
@@ -38,6 +41,13 @@ public protocol LoopHandler: AnyObject {
   func hasWork() -> Bool
   /// Monotonic time at which `onTurn` must run at the latest; `.max` for no matter.
   func deadlineNanos() -> Int64
+  /// Work is being collected until `deadlineNanos`: wake-ups are not wanted before that.
+  var isHoldingBack: Bool { get }
+}
+
+extension LoopHandler {
+  public func passesOn(_ descriptor: Int32, listener: Int) -> Bool { false }
+  public var isHoldingBack: Bool { false }
 }
 
 /// Bounds of one loop, all set at start.
@@ -55,6 +65,9 @@ public struct LoopLimits: Sendable {
   public var drainNanos: Int64 = 5_000_000_000
   /// How long the peer's end is waited for after ours, so that unread input does not reset what we sent.
   public var lingerNanos: Int64 = 1_000_000_000
+
+  /// Never sleeps: for loops with a core of their own.
+  public var isBusyPolling = false
 
   public init() {}
 }

@@ -39,6 +39,10 @@
   /// Bytes appended and sent since the socket exists.
   @usableFromInline var bytesAppended: UInt64 = 0
   @usableFromInline var bytesSent: UInt64 = 0
+  /// A place in the stream and when it was reached by appending: a new one is set by the first send after all before
+  /// it has left, so that the age of what waits is known without a time for every byte.
+  @usableFromInline var markBytes: UInt64 = 0
+  @usableFromInline var markNanos: Int64 = 0
   /// Stream offsets that a send must not cross.
   @usableFromInline var fences: InlineArray<4, UInt64> = .init(repeating: 0)
   @usableFromInline var fenceCount: UInt8 = 0

@@ -81,6 +81,13 @@ public final class Sockets {
     return true
   }
 
+  /// The same for data that can be left out: refused as well when more than `pendingMax` bytes wait already.
+  @inlinable @inline(__always)
+  public func append(_ socket: SocketID, _ bytes: UnsafeRawPointer, _ count: Int, pendingMax: Int) -> Bool {
+    guard let state = state(socket), state.pointee.bytesPending <= pendingMax else { return false }
+    return append(socket, bytes, count)
+  }
+
   @inlinable
   public func append(_ socket: SocketID, _ bytes: UnsafeRawBufferPointer) -> Bool {
     bytes.isEmpty || append(socket, bytes.baseAddress.unsafelyUnwrapped, bytes.count)
@@ -124,6 +131,27 @@ public final class Sockets {
     state.pointee.fences[place] = state.pointee.bytesAppended
     state.pointee.fenceCount = UInt8(place + 1)
   }
+
+  /// How long the oldest byte of the outbox has waited at least; 0 when nothing waits. Exact to the time between two
+  /// sends.
+  public func pendingAgeNanos(_ socket: SocketID, nowNanos: Int64) -> Int64 {
+    guard let state = state(socket), state.pointee.bytesPending > 0 else { return 0 }
+    return max(0, nowNanos - state.pointee.markNanos)
+  }
+
+  /// Lets the kernel hold at most about this many bytes that it has not sent yet, so that what a slow reader gets is
+  /// not old. The rest waits in the outbox.
+  public func limitUnsent(_ socket: SocketID, bytes: Int32) {
+    guard let state = state(socket) else { return }
+    var bytes = bytes
+    setsockopt(
+      state.pointee.descriptor, Int32(IPPROTO_TCP), Int32(TCP_NOTSENT_LOWAT), &bytes,
+      socklen_t(MemoryLayout<Int32>.size))
+  }
+
+  /// Takes over a connected descriptor that another loop accepted. Nil when the table is full; then it stays the
+  /// caller's.
+  public func take(descriptor: Int32) -> SocketID? { adopt(descriptor: descriptor, phase: .open) }
 
   /// Opens a connection; `onConnect` or `onClosed` tells how it went.
   public func connect(to address: SocketAddress) throws(LoopError) -> SocketID {

@@ -49,11 +49,42 @@ extension Definition {
       .webSocketPongSeconds, .integer(1...3600), .integer(20),
       "Seconds a client may take to answer a ping; then it is closed with 1011."),
     Definition(
+      .webSocketLoops, .integer(1...32), .integer(1),
+      "Threads that serve clients. One serves a million messages a second; more help only with cores to spare."),
+    Definition(
+      .webSocketCPUs, .strings(choices: nil), .strings([]),
+      "Cores that these threads are pinned to, in turn, e.g. 1,2; empty leaves it to the system."),
+    Definition(
+      .webSocketBusyPoll, .boolean, .boolean(false),
+      "These threads never sleep: a little less latency for a whole core each."),
+    Definition(
+      .webSocketCoalesceMicros, .integer(0...1_000_000), .integer(0),
+      "Microseconds a tick may wait so that others share its sends: less CPU for more latency. 0 sends at once."),
+    Definition(
+      .webSocketPolicy, .choice(["every", "conflate", "disconnect"]), .string("every"),
+      "What clients get that do not choose: every tick, conflated only while they are slow; the newest per symbol and "
+        + "mode (conflate); or every tick, and the end of the connection when they are slow (disconnect)."),
+    Definition(
       .webSocketOutboxSoftBytes, .integer(16_384...1024 * mebibyte), .integer(mebibyte),
-      "Bytes waiting for one client above which its market data is conflated to the newest per symbol and mode."),
+      "Bytes waiting for one client above which it counts as slow."),
     Definition(
       .webSocketOutboxHardBytes, .integer(65_536...1024 * mebibyte), .integer(8 * mebibyte),
-      "Bytes waiting for one client above which it is closed as too slow."),
+      "Bytes waiting for one client above which it is closed with 1008."),
+    Definition(
+      .webSocketOutboxTotalBytes, .integer(mebibyte...1_048_576 * mebibyte), .integer(1024 * mebibyte),
+      "Outbox memory of all clients together; when it runs out, market data is conflated."),
+    Definition(
+      .webSocketOutboxSoftMillis, .integer(10...3_600_000), .integer(2000),
+      "Milliseconds that bytes may wait for one client before it counts as slow."),
+    Definition(
+      .webSocketOutboxHardMillis, .integer(100...3_600_000), .integer(30_000),
+      "Milliseconds that bytes may wait for one client before it is closed with 1008."),
+    Definition(
+      .webSocketPacedMillis, .integer(1...60_000), .integer(120),
+      "Least milliseconds between two messages to a client that decodes one per receive (AmiBroker plug-in)."),
+    Definition(
+      .webSocketPacedRestoreSeconds, .integer(0...86_400), .integer(60),
+      "Seconds that the subscriptions of such a client wait for its return with the same key."),
   ]
 
   private static let bus: [Definition] = [

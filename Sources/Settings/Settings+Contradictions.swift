@@ -10,6 +10,17 @@ extension Settings {
     if integer(.webSocketOutboxSoftBytes) >= integer(.webSocketOutboxHardBytes) {
       report(.webSocketOutboxSoftBytes, "must be below \(Key.webSocketOutboxHardBytes.name)")
     }
+    if integer(.webSocketOutboxSoftMillis) >= integer(.webSocketOutboxHardMillis) {
+      report(.webSocketOutboxSoftMillis, "must be below \(Key.webSocketOutboxHardMillis.name)")
+    }
+    if integer(.webSocketOutboxTotalBytes) < integer(.webSocketOutboxHardBytes) * integer(.webSocketLoops) {
+      report(
+        .webSocketOutboxTotalBytes,
+        "must be at least \(Key.webSocketOutboxHardBytes.name) for each of \(Key.webSocketLoops.name)")
+    }
+    for cpu in strings(.webSocketCPUs) where UInt16(cpu) == nil {
+      report(.webSocketCPUs, "\(cpu) is not the number of a core")
+    }
     if integer(.webSocketPort) != 0, integer(.webSocketPort) == integer(.httpPort),
       string(.webSocketHost) == string(.httpHost)
     {

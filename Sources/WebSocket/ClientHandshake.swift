@@ -3,7 +3,7 @@
 
 /// Opens a connection to a server. Throw it away after the first outcome that is not `.needMore`.
 public struct ClientHandshake: Sendable {
-  /// What a program asks for. Extensions are never offered.
+  /// What a program asks for.
   public struct Request: Sendable {
     /// Host name or address, without port.
     public var host: String
@@ -16,6 +16,8 @@ public struct ClientHandshake: Sendable {
     public var fields: [(name: String, value: String)]
     /// Subprotocols offered, most wanted first.
     public var protocols: [String]
+    /// Offer permessage-deflate; what came of it is `ClientHandshake.deflate`.
+    public var offersDeflate = false
 
     public init(
       host: String, port: UInt16, isSecure: Bool, target: String, fields: [(name: String, value: String)] = [],
@@ -58,6 +60,9 @@ public struct ClientHandshake: Sendable {
   public let requestBytes: [UInt8]
   private let accept: String
   private let protocols: [String]
+  private let offersDeflate: Bool
+  /// The compression agreed to, once the outcome is `.open`; nil for none. With it the connection needs an inflater.
+  public private(set) var deflate: DeflateAgreement?
   private var head: HTTPHead
 
   /// - Parameters:
@@ -69,6 +74,7 @@ public struct ClientHandshake: Sendable {
     requestBytes = try Self.text(of: request, key: key)
     accept = HandshakeAccept.value(forKey: key)
     protocols = request.protocols
+    offersDeflate = request.offersDeflate
     head = HTTPHead(limits: limits)
   }
 
@@ -82,7 +88,7 @@ public struct ClientHandshake: Sendable {
     }
   }
 
-  private func evaluate(consumed: Int) -> Outcome {
+  private mutating func evaluate(consumed: Int) -> Outcome {
     guard let status = Self.status(ofLine: head.startLine) else { return .invalid(reason: "malformed status line") }
     guard let fields = head.fields() else { return .invalid(reason: "malformed header field") }
     guard status == 101 else {
@@ -94,8 +100,14 @@ public struct ClientHandshake: Sendable {
     guard fields.values("sec-websocket-accept") == [accept] else {
       return .invalid(reason: "wrong Sec-WebSocket-Accept")
     }
-    guard fields.values("sec-websocket-extensions").isEmpty else {
-      return .invalid(reason: "extension that was not offered")
+    guard let extensions = ExtensionList(lines: fields.values("sec-websocket-extensions")) else {
+      return .invalid(reason: "malformed extension")
+    }
+    if let answer = extensions.entries.first {
+      guard offersDeflate, extensions.entries.count == 1, let agreement = DeflateAgreement(answer: answer) else {
+        return .invalid(reason: "extension that was not offered")
+      }
+      deflate = agreement
     }
     let chosen = fields.values("sec-websocket-protocol")
     guard chosen.count <= 1, chosen.allSatisfy(protocols.contains) else {
@@ -120,6 +132,7 @@ public struct ClientHandshake: Sendable {
     if !request.protocols.isEmpty {
       text += "Sec-WebSocket-Protocol: \(request.protocols.joined(separator: ", "))\r\n"
     }
+    if request.offersDeflate { text += "Sec-WebSocket-Extensions: \(DeflateAgreement.offer)\r\n" }
     for field in request.fields {
       let name = field.name.lowercased()
       guard HTTPText.isToken(field.name.utf8), HTTPText.isFieldValue(field.value.utf8),

@@ -6,7 +6,8 @@ public struct ConnectionOptions: Sendable, BitwiseCopyable {
   /// Which side we are.
   public let role: Role
 
-  /// Largest message taken; a larger one ends the connection with 1009.
+  /// Largest message taken; a larger one ends the connection with 1009. A compressed message has to keep to it both as
+  /// it comes and decompressed.
   public var messageBytesMax = 1 << 20
 
   /// Most frames one message may consist of; one more ends the connection with 1008. It bounds the work that empty
@@ -17,7 +18,8 @@ public struct ConnectionOptions: Sendable, BitwiseCopyable {
   /// was delivered. Servers keep none, since they hold many idle connections; clients receive streams and keep one.
   public var bufferBytesRetained: Int
 
-  /// Server only: recognise pings that announce four bytes and bring none (see `TruncatedPing`).
+  /// Server only: recognise pings that announce four bytes and bring none (see `TruncatedPing`). Off where compression
+  /// was agreed to: clients with such pings offer no extension.
   public var toleratesTruncatedPing: Bool
 
   /// Server only: the peer is known to send such pings (`UpgradeRequest.isPacedClientCandidate`), so that already the

@@ -7,6 +7,8 @@ public struct FrameHeader: Sendable, BitwiseCopyable {
   public static let bytesMax = 14
   /// Longest payload of a control frame.
   public static let controlPayloadMax = 125
+  /// The reserved bit (RSV1) that says, on the first frame of a message, that the message is compressed (RFC 7692 §6).
+  public static let compressedRSV: UInt8 = 0x40
 
   /// Last frame of its message.
   public let isFinal: Bool

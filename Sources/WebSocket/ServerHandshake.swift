@@ -73,12 +73,16 @@ public struct ServerHandshake: Sendable {
     guard protocols.allSatisfy({ HTTPText.isToken($0.utf8) }) else {
       return Self.badRequest("malformed Sec-WebSocket-Protocol")
     }
+    guard let extensions = ExtensionList(lines: fields.values("sec-websocket-extensions")) else {
+      return Self.badRequest("malformed Sec-WebSocket-Extensions")
+    }
     let origins = fields.values("origin")
     guard origins.count <= 1 else { return Self.badRequest("more than one Origin") }
     let request = UpgradeRequest(
       target: target, host: fields.values("host")[0], origin: origins.first,
       userAgent: fields.values("user-agent").first, key: keys[0], protocols: protocols,
-      extensions: fields.values("sec-websocket-extensions"), fields: fields)
+      extensions: fields.values("sec-websocket-extensions"), deflate: DeflateAgreement(acceptingFirstOf: extensions),
+      fields: fields)
     return .upgrade(request, consumed: consumed)
   }
 

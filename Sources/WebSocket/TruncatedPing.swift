@@ -72,10 +72,10 @@ struct PartialHeader: BitwiseCopyable {
   }
 
   /// Parses what is there from `offset` on.
-  func parse(from offset: Int = 0, role: Role) -> FrameHeader.ParseResult {
+  func parse(from offset: Int = 0, role: Role, allowedRSV: UInt8 = 0) -> FrameHeader.ParseResult {
     withUnsafeBytes(of: bytes) { raw in
       guard let base = raw.baseAddress else { return .needMore }
-      return FrameHeader.parse(base + offset, count: count - offset, role: role)
+      return FrameHeader.parse(base + offset, count: count - offset, role: role, allowedRSV: allowedRSV)
     }
   }
 }

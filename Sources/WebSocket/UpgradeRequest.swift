@@ -16,8 +16,11 @@ public struct UpgradeRequest: Sendable {
   public let key: String
   /// Subprotocols offered, most wanted first.
   public let protocols: [String]
-  /// `Sec-WebSocket-Extensions` lines as sent. None is ever agreed to here.
+  /// `Sec-WebSocket-Extensions` lines as sent. Only compression is ever agreed to.
   public let extensions: [String]
+  /// What a server can agree to of the compression offered; nil when there is no acceptable offer. To agree, hand it to
+  /// `acceptResponse` and an inflater to the connection.
+  public let deflate: DeflateAgreement?
   /// All fields, for `values(ofField:)`.
   let fields: HTTPFields
 
@@ -33,11 +36,15 @@ public struct UpgradeRequest: Sendable {
 
   /// The 101 answer that opens the connection.
   ///
-  /// - Parameter subprotocol: one of `protocols`, or nil.
-  public func acceptResponse(subprotocol: String? = nil) -> [UInt8] {
+  /// - Parameters:
+  ///   - subprotocol: one of `protocols`, or nil.
+  ///   - deflate: `deflate` of this request, or nil to decline compression.
+  public func acceptResponse(subprotocol: String? = nil, deflate: DeflateAgreement? = nil) -> [UInt8] {
+    precondition(deflate == nil || deflate == self.deflate, "an extension that was not offered")
     precondition(subprotocol.map(protocols.contains) ?? true, "a subprotocol that was not offered")
     var text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     text += "Sec-WebSocket-Accept: \(HandshakeAccept.value(forKey: key))\r\n"
+    if let deflate { text += "Sec-WebSocket-Extensions: \(deflate.answer)\r\n" }
     if let subprotocol { text += "Sec-WebSocket-Protocol: \(subprotocol)\r\n" }
     return Array((text + "\r\n").utf8)
   }

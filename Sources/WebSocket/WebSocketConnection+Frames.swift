@@ -14,7 +14,7 @@ extension WebSocketConnection {
   mutating func readHeader() -> Event? {
     guard partial.isEmpty else { return readSplitHeader() }
     guard available > 0, let cursor else { return .needMore }
-    switch FrameHeader.parse(cursor, count: available, role: options.role) {
+    switch FrameHeader.parse(cursor, count: available, role: options.role, allowedRSV: allowedRSV) {
     case .header(let header):
       position &+= header.headerBytes
       return begin(header)
@@ -27,7 +27,7 @@ extension WebSocketConnection {
 
   private mutating func readSplitHeader() -> Event? {
     while true {
-      switch partial.parse(role: options.role) {
+      switch partial.parse(role: options.role, allowedRSV: allowedRSV) {
       case .header(let header):
         assert(header.headerBytes == partial.count)
         partial.removeAll()
@@ -64,6 +64,7 @@ extension WebSocketConnection {
     }
     let payload = takeWholePayload()
     message = .continuation
+    if isCompressed { return deliverCompressed(payload, isText: header.opcode == .text) }
     guard header.opcode == .text else { return .binary(payload) }
     guard isWholeText(payload) else { return fail(.notUTF8) }
     return .text(payload)
@@ -78,9 +79,11 @@ extension WebSocketConnection {
   private mutating func admit(_ header: FrameHeader) -> Violation? {
     if header.opcode == .continuation {
       guard message != .continuation else { return .protocol("continuation without a message") }
+      guard header.rsv == 0 else { return .protocol("reserved bit set") }
     } else {
       guard message == .continuation else { return .protocol("new message inside a fragmented one") }
       message = header.opcode
+      isCompressed = header.rsv & FrameHeader.compressedRSV != 0
       messageFragments = 0
       utf8 = UTF8Validator()
     }
@@ -88,9 +91,7 @@ extension WebSocketConnection {
     guard messageFragments <= options.fragmentsMax else {
       return Violation(code: CloseCode.policyViolation, reason: "too many fragments")
     }
-    guard header.payloadCount <= options.messageBytesMax &- messageBytes else {
-      return Violation(code: CloseCode.messageTooBig, reason: "message too big")
-    }
+    guard header.payloadCount <= options.messageBytesMax &- messageBytes else { return .tooBig }
     return nil
   }
 
@@ -112,7 +113,7 @@ extension WebSocketConnection {
       if frame.isMasked {
         Masking.apply(frame.maskKey, to: cursor, count: taken, phase: frame.payloadCount &- frameBytesMissing)
       }
-      let isText = message == .text && !frame.opcode.isControl
+      let isText = message == .text && !isCompressed && !frame.opcode.isControl
       guard !isText || utf8.consume(cursor, count: taken) else { return fail(.notUTF8) }
       buffer.append(cursor, count: taken, limit: options.messageBytesMax + FrameHeader.controlPayloadMax)
       position &+= taken
@@ -135,9 +136,22 @@ extension WebSocketConnection {
     message = .continuation
     messageBytes = 0
     hasDeliveredBuffer = true
+    if isCompressed { return deliverCompressed(UnsafeRawBufferPointer(buffer.slice(from: 0)), isText: isText) }
     guard isText else { return .binary(UnsafeRawBufferPointer(buffer.slice(from: 0))) }
     guard utf8.isComplete else { return fail(.notUTF8) }
     return .text(UnsafeRawBufferPointer(buffer.slice(from: 0)))
+  }
+
+  /// Ends a compressed message. Whether it is text shows only when it is decompressed.
+  private mutating func deliverCompressed(_ payload: UnsafeRawBufferPointer, isText: Bool) -> Event {
+    guard let inflater else { preconditionFailure("a reserved bit was let through") }
+    switch inflater.inflate(payload, bytesMax: options.messageBytesMax) {
+    case .tooLarge: return fail(.tooBig)
+    case .malformed: return fail(.notDeflate)
+    case .message(let message):
+      guard isText else { return .binary(message) }
+      return isWholeText(message) ? .text(message) : fail(.notUTF8)
+    }
   }
 
   private func isWholeText(_ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -190,4 +204,7 @@ extension WebSocketConnection {
 
 extension Violation {
   static let notUTF8 = Violation(code: CloseCode.invalidPayload, reason: "not UTF-8")
+  /// The frames were right but what they carry is not what they say: RFC 7692 names no code, and 1007 says just this.
+  static let notDeflate = Violation(code: CloseCode.invalidPayload, reason: "not a compressed message")
+  static let tooBig = Violation(code: CloseCode.messageTooBig, reason: "message too big")
 }

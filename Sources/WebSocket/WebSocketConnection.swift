@@ -1,6 +1,7 @@
 // An open connection, as a machine over received bytes: chunks go in, events are pulled out (RFC 6455 §5-§7).
 // No I/O, no clock, no closure. Owned by the thread that owns the socket. A frame that lies whole in its chunk is
 // unmasked where it is and delivered from there without any allocation; only frames and messages in pieces are copied.
+// Compressed messages are collected as they come and decompressed as a whole, into memory that all connections share.
 
 /// The protocol state of one connection after its handshake.
 ///
@@ -8,7 +9,8 @@
 /// it answers `.ping` with a pong, and after `.closed` or `.violation` sends a close frame if `mustSendClose`, tells
 /// so with `closeSent`, and ends the connection when `isFinished`.
 public struct WebSocketConnection: ~Copyable {
-  /// What happened. Pointers are valid until the next call of any method.
+  /// What happened. Pointers are valid until the next call of any method, of this or of another connection with the
+  /// same inflater.
   public enum Event: BitwiseCopyable {
     /// A whole text message, valid UTF-8.
     case text(UnsafeRawBufferPointer)
@@ -39,6 +41,8 @@ public struct WebSocketConnection: ~Copyable {
   }
 
   let options: ConnectionOptions
+  /// Present when compression was agreed to.
+  let inflater: PayloadInflater?
   var chunk: UnsafeMutableRawPointer?
   var chunkCount = 0
   var position = 0
@@ -51,6 +55,8 @@ public struct WebSocketConnection: ~Copyable {
 
   /// Kind of the message under way: text, binary, or `.continuation` for none.
   var message = Opcode.continuation
+  /// The message under way is compressed.
+  var isCompressed = false
   var messageFragments = 0
   /// Bytes of finished frames of that message. They come first in `buffer`; a frame in pieces follows them.
   var messageBytes = 0
@@ -66,11 +72,13 @@ public struct WebSocketConnection: ~Copyable {
   /// The peer broke the protocol.
   public internal(set) var isFailed = false
 
-  public init(_ options: ConnectionOptions) {
+  /// - Parameter inflater: of the thread's own, when compression was agreed to (`DeflateAgreement`); else nil.
+  public init(_ options: ConnectionOptions, inflater: PayloadInflater? = nil) {
     precondition(options.messageBytesMax >= 0 && options.messageBytesMax <= Int.max / 4 && options.fragmentsMax > 0)
     self.options = options
+    self.inflater = inflater
     truncatedPing =
-      if options.role != .server || !options.toleratesTruncatedPing {
+      if options.role != .server || !options.toleratesTruncatedPing || inflater != nil {
         .ruledOut
       } else {
         options.expectsTruncatedPing ? .expected : .possible
@@ -85,6 +93,9 @@ public struct WebSocketConnection: ~Copyable {
 
   /// Nothing is left to say: the transport can be closed (by the server first, RFC 6455 §7.1.1).
   public var isFinished: Bool { (isCloseReceived || isFailed) && isCloseSent }
+
+  /// Reserved bits that data frames may carry.
+  var allowedRSV: UInt8 { inflater == nil ? 0 : FrameHeader.compressedRSV }
 
   /// Bytes of memory held for a frame or message in pieces.
   public var bufferedCapacityBytes: Int { buffer.capacity }

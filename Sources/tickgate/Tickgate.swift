@@ -10,8 +10,8 @@ struct Tickgate: AsyncParsableCommand {
     abstract: "Market data gateway, tick fan-out and paper-trading order gateway for OpenAlgo clients.",
     version: version,
     subcommands: [
-      ServeCommand.self, SimCommand.self, SubCommand.self, KeysCommand.self, CheckConfigCommand.self,
-      VersionCommand.self,
+      ServeCommand.self, SimCommand.self, SubCommand.self, KeysCommand.self, ClientsCommand.self,
+      CheckConfigCommand.self, VersionCommand.self,
     ])
 }
 

@@ -47,7 +47,8 @@ enum Heard: Equatable {
 
 /// A frame with a mask key when a client sends it.
 func frame(
-  _ opcode: Opcode, _ payload: [UInt8] = [], isFinal: Bool = true, from sender: Role, maskKey: UInt32 = 0x3D21_FA37
+  _ opcode: Opcode, _ payload: [UInt8] = [], isFinal: Bool = true, rsv: UInt8 = 0, from sender: Role,
+  maskKey: UInt32 = 0x3D21_FA37
 ) -> [UInt8] {
   let key = sender == .client ? maskKey : nil
   let headerBytes = FrameWriter.headerBytes(payloadCount: payload.count, isMasked: key != nil)
@@ -55,7 +56,7 @@ func frame(
   bytes.withUnsafeMutableBytes { raw in
     guard let base = raw.baseAddress else { return }
     let written = FrameWriter.writeHeader(
-      opcode, isFinal: isFinal, payloadCount: payload.count, maskKey: key, to: base)
+      opcode, isFinal: isFinal, payloadCount: payload.count, maskKey: key, rsv: rsv, to: base)
     #expect(written == headerBytes)
     if let key { Masking.apply(key, to: base + headerBytes, count: payload.count) }
   }
@@ -97,8 +98,8 @@ func drain(_ connection: inout WebSocketConnection, _ bytes: [UInt8]) -> [Heard]
 }
 
 /// Everything that a new connection makes of `pieces`.
-func events(_ options: ConnectionOptions, _ pieces: [[UInt8]]) -> [Heard] {
-  var connection = WebSocketConnection(options)
+func events(_ options: ConnectionOptions, _ pieces: [[UInt8]], inflater: PayloadInflater? = nil) -> [Heard] {
+  var connection = WebSocketConnection(options, inflater: inflater)
   var heard: [Heard] = []
   for piece in pieces { heard += drain(&connection, piece) }
   return heard
@@ -107,14 +108,40 @@ func events(_ options: ConnectionOptions, _ pieces: [[UInt8]]) -> [Heard] {
 /// The same for a server or client with default options and one chunk.
 func events(_ role: Role, _ bytes: [UInt8]) -> [Heard] { events(ConnectionOptions(role: role), [bytes]) }
 
+/// `payload` compressed, however little that helps; nil when the compressor leaves it alone.
+func deflated(_ payload: [UInt8], with deflater: PayloadDeflater) -> [UInt8]? {
+  var out = [UInt8](repeating: 0xEE, count: PayloadDeflater.roomBytes(payloadCount: payload.count))
+  let count = payload.withUnsafeBytes { source in out.withUnsafeMutableBytes { deflater.deflate(source, to: $0) } }
+  return count.map { Array(out[..<$0]) }
+}
+
+/// What became of a compressed payload, copied.
+enum Inflated: Equatable {
+  case message([UInt8])
+  case tooLarge
+  case malformed
+
+  static func message(_ text: String) -> Inflated { .message(Array(text.utf8)) }
+}
+
+func inflated(_ payload: [UInt8], bytesMax: Int = 1 << 20, with inflater: PayloadInflater) -> Inflated {
+  switch payload.withUnsafeBytes({ inflater.inflate($0, bytesMax: bytesMax) }) {
+  case .message(let bytes): .message(Array(bytes))
+  case .tooLarge: .tooLarge
+  case .malformed: .malformed
+  }
+}
+
 /// Checks that cutting `bytes` anywhere changes nothing.
 func expectSameWhenSplit(
-  _ options: ConnectionOptions, _ bytes: [UInt8], _ expected: [Heard], sourceLocation: SourceLocation = #_sourceLocation
+  _ options: ConnectionOptions, _ bytes: [UInt8], _ expected: [Heard], inflater: PayloadInflater? = nil,
+  sourceLocation: SourceLocation = #_sourceLocation
 ) {
-  #expect(events(options, [bytes]) == expected, "whole", sourceLocation: sourceLocation)
-  #expect(events(options, bytes.map { [$0] }) == expected, "byte by byte", sourceLocation: sourceLocation)
+  #expect(events(options, [bytes], inflater: inflater) == expected, "whole", sourceLocation: sourceLocation)
+  #expect(
+    events(options, bytes.map { [$0] }, inflater: inflater) == expected, "byte by byte", sourceLocation: sourceLocation)
   for place in 1..<max(bytes.count, 1) {
     let pieces = [Array(bytes[..<place]), Array(bytes[place...])]
-    #expect(events(options, pieces) == expected, "cut at \(place)", sourceLocation: sourceLocation)
+    #expect(events(options, pieces, inflater: inflater) == expected, "cut at \(place)", sourceLocation: sourceLocation)
   }
 }

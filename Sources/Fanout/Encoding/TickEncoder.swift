@@ -26,8 +26,8 @@ public struct TickEncoder: ~Copyable {
       + TextCursor.slackBytes
   }
 
-  /// Most bytes of a tail with sequence and epoch.
-  public static let tailBytesMax = 64
+  /// Most bytes of a tail, with sequence, epoch and age.
+  public static let tailBytesMax = 112
 
   /// Names are at most 24 bytes with quotes, comma and colon; numbers at most 22.
   private static func fieldBytesMax(_ mode: Mode) -> Int {
@@ -92,6 +92,26 @@ public struct TickEncoder: ~Copyable {
     cursor.integer(sequence)
     cursor.text(",\"epoch\":")
     cursor.integer(epoch)
+    cursor.text("}")
+    return cursor.at - out
+  }
+
+  /// Ends a message of `encode` that answers a request for a snapshot.
+  /// - Parameters:
+  ///   - ageMillis: since the gateway received the value.
+  ///   - sequence: nil for a client that did not ask for sequence numbers.
+  public static func writeSnapshotTail(
+    ageMillis: Int64, sequence: UInt64?, epoch: UInt64, into out: UnsafeMutableRawPointer
+  ) -> Int {
+    var cursor = TextCursor(out)
+    if let sequence {
+      cursor.text(",\"seq\":")
+      cursor.integer(sequence)
+      cursor.text(",\"epoch\":")
+      cursor.integer(epoch)
+    }
+    cursor.text(",\"snapshot\":true,\"age_ms\":")
+    cursor.integer(ageMillis)
     cursor.text("}")
     return cursor.at - out
   }

@@ -3,10 +3,13 @@
 
 import Glibc
 
-/// One row: which key, where in the key's list, and whether the newest value is still owed to the client.
+/// One row: which key, where in the key's list, at what rate, and whether the newest value is still owed to the client.
 struct ClientSubscription: BitwiseCopyable {
   static let emptyKey = UInt32.max
-  private static let owedBit: UInt32 = 1 << 31
+  private static var owedBit: UInt32 { 1 << 31 }
+  private static var snapshotBit: UInt32 { 1 << 30 }
+  private static var rateShift: UInt32 { 28 }
+  private static var placeMask: UInt32 { (1 << rateShift) - 1 }
 
   var key: UInt32
   private var bits: UInt32
@@ -17,15 +20,29 @@ struct ClientSubscription: BitwiseCopyable {
   }
 
   var place: UInt32 {
-    get { bits & ~Self.owedBit }
-    set { bits = bits & Self.owedBit | newValue }
+    get { bits & Self.placeMask }
+    set { bits = bits & ~Self.placeMask | newValue }
   }
 
-  /// Market data was held back because the client reads slowly.
+  /// Number of the client's rate; 0 for none.
+  var rate: UInt8 {
+    get { UInt8(truncatingIfNeeded: bits >> Self.rateShift) & 3 }
+    set { bits = bits & ~(3 << Self.rateShift) | UInt32(newValue) << Self.rateShift }
+  }
+
+  /// The newest value has not been sent.
   var isOwed: Bool {
     get { bits & Self.owedBit != 0 }
     set { bits = newValue ? bits | Self.owedBit : bits & ~Self.owedBit }
   }
+
+  /// What is owed answers a request for a snapshot.
+  var isSnapshot: Bool {
+    get { bits & Self.snapshotBit != 0 }
+    set { bits = newValue ? bits | Self.snapshotBit : bits & ~Self.snapshotBit }
+  }
+
+  mutating func clearOwed() { bits &= ~(Self.owedBit | Self.snapshotBit) }
 }
 
 struct ClientSubscriptions: BitwiseCopyable {
@@ -37,7 +54,9 @@ struct ClientSubscriptions: BitwiseCopyable {
   /// Rows that are owed.
   var owedCount = 0
   /// Where the next walk over the owed rows begins, so that all get their turn.
-  var cursor = 0
+  private var cursor = 0
+  /// Allocated with the first `max_rate`.
+  private(set) var rates: UnsafeMutablePointer<ClientRates>?
 
   var memoryBytes: Int { capacity * MemoryLayout<ClientSubscription>.stride }
 
@@ -54,12 +73,36 @@ struct ClientSubscriptions: BitwiseCopyable {
     }
   }
 
+  /// The row under the cursor, in use or not, and on to the next; nil without a table.
+  mutating func nextRow() -> UnsafeMutablePointer<ClientSubscription>? {
+    guard let rows else { return nil }
+    let row = rows + (cursor & (capacity &- 1))
+    cursor &+= 1
+    return row
+  }
+
   /// Adds a key that is not there yet.
-  mutating func insert(_ key: UInt32, place: UInt32) {
+  mutating func insert(_ key: UInt32, place: UInt32) -> UnsafeMutablePointer<ClientSubscription> {
     // At most three quarters full, so that every probe ends soon.
     if (count + 1) * 4 > capacity * 3 { grow() }
-    store(ClientSubscription(key: key, place: place))
     count += 1
+    return store(ClientSubscription(key: key, place: place))
+  }
+
+  mutating func change(_ row: UnsafeMutablePointer<ClientSubscription>, rate: UInt8, wantsSnapshot: Bool) {
+    row.pointee.rate = rate
+    guard wantsSnapshot else { return }
+    if !row.pointee.isOwed { owedCount += 1 }
+    row.pointee.isOwed = true
+    row.pointee.isSnapshot = true
+  }
+
+  mutating func rateNumber(intervalNanos: Int64) -> UInt8? {
+    if rates == nil {
+      rates = .allocate(capacity: 1)
+      rates?.initialize(to: ClientRates())
+    }
+    return rates?.pointee.number(intervalNanos: intervalNanos)
   }
 
   /// Removes the row; rows behind it move up, so that no probe is cut short.
@@ -80,7 +123,7 @@ struct ClientSubscriptions: BitwiseCopyable {
         hole = index
       }
     }
-    rows[hole].key = ClientSubscription.emptyKey
+    rows[hole] = ClientSubscription(key: ClientSubscription.emptyKey, place: 0)
     count -= 1
   }
 
@@ -94,6 +137,7 @@ struct ClientSubscriptions: BitwiseCopyable {
 
   mutating func release() {
     free(rows)
+    rates?.deallocate()
     self = ClientSubscriptions()
   }
 
@@ -102,11 +146,13 @@ struct ClientSubscriptions: BitwiseCopyable {
     Int(truncatingIfNeeded: (UInt64(key) &* 0x9E37_79B9_7F4A_7C15) >> 32) & (capacity &- 1)
   }
 
-  private func store(_ row: ClientSubscription) {
+  @discardableResult
+  private func store(_ row: ClientSubscription) -> UnsafeMutablePointer<ClientSubscription> {
     guard let rows else { preconditionFailure("no table") }
     var index = home(row.key)
     while rows[index].key != ClientSubscription.emptyKey { index = (index + 1) & (capacity - 1) }
     rows[index] = row
+    return rows + index
   }
 
   private mutating func grow() {

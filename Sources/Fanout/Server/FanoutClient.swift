@@ -1,21 +1,7 @@
-// One connection of the WebSocket server: the cold part as an object, the part that ticks touch as a row of a flat
-// table. Loop thread only.
+// One connection of the WebSocket server: the cold part. What ticks touch is its `ClientSlot`. Loop thread only.
 
 import Reactor
 import WebSocket
-
-/// What the tick path and the sweep know about a client, by socket index.
-struct ClientSlot: BitwiseCopyable {
-  var generation: UInt32 = 0
-  /// Bytes pending above which market data is conflated. 0 for a client that wants one frame per write.
-  var pendingBytesSoftMax: UInt32 = 0
-  /// Market data is being conflated until what is owed has been sent.
-  var isLagging = false
-  /// When the sweep has to look at the client; `.max` for none.
-  var lookNanos = Int64.max
-
-  static let free = ClientSlot()
-}
 
 final class FanoutClient {
   enum Phase {
@@ -26,21 +12,26 @@ final class FanoutClient {
   }
 
   let socket: SocketID
-  /// What the limit of connections per address counts; nil when exempt.
-  let host: HostKey?
+  let peer: SocketAddress
+  let connectedNanos: Int64
   var phase = Phase.handshake
   var handshake = ServerHandshake()
-  let handshakeDeadlineNanos: Int64
   var connection: WebSocketConnection
   var session: SessionState
   var keepalive: Keepalive
+  /// As the client calls itself, clipped.
+  var userAgent: String?
+
+  /// What the limit of connections per address counts; nil when exempt: a reverse proxy connects from loopback for
+  /// everybody.
+  var host: HostKey? { peer.isLoopback ? nil : HostKey(peer) }
 
   init(
-    _ socket: SocketID, host: HostKey?, handshakeDeadlineNanos: Int64, session: SessionState, keepalive: Keepalive
+    _ socket: SocketID, peer: SocketAddress, connectedNanos: Int64, session: SessionState, keepalive: Keepalive
   ) {
     self.socket = socket
-    self.host = host
-    self.handshakeDeadlineNanos = handshakeDeadlineNanos
+    self.peer = peer
+    self.connectedNanos = connectedNanos
     self.session = session
     self.keepalive = keepalive
     connection = WebSocketConnection(ConnectionOptions(role: .server))

@@ -2,6 +2,7 @@
 // A plain value; any thread.
 
 import Reactor
+import WebSocket
 
 /// Settings of the market data server on port 8765.
 public struct FanoutConfiguration: Sendable {
@@ -12,8 +13,14 @@ public struct FanoutConfiguration: Sendable {
   /// Origins that browsers may connect from; empty lets every origin in. A client without Origin is no browser and
   /// always may.
   public var allowedOrigins: [String] = []
-  /// Pins the loop's thread when set.
-  public var cpu: Int?
+  /// Pins the threads of the loops, in turn, when set.
+  public var cpus: [Int] = []
+  /// Threads that serve clients, each its own.
+  public var loops = 1
+  /// Time that a tick may wait for others to share its sends; 0 sends at once.
+  public var coalesceNanos: Int64 = 0
+  /// The loops never sleep: least latency for a whole core each.
+  public var isBusyPolling = false
 
   /// Clients connected at a time, those in the handshake included. One more is answered with HTTP 503.
   public var clientsMax = 10_000
@@ -37,29 +44,57 @@ public struct FanoutConfiguration: Sendable {
   /// Silence after a ping that closes with 1011.
   public var pongTimeoutNanos: Int64 = 20_000_000_000
 
-  /// Bytes waiting for a client above which its market data is conflated.
+  /// What happens to the market data of clients that choose nothing else.
+  public var policy = DeliveryPolicy.every
+  /// Bytes waiting for a client, and time that the oldest of them has waited, above which it counts as slow: its
+  /// market data is conflated, or it is closed, as its policy says.
   public var pendingBytesSoftMax = 1 << 20
-  /// Bytes waiting for a client above which it is closed with 1008.
+  public var pendingAgeSoftNanos: Int64 = 2_000_000_000
+  /// The same, above which it is closed with 1008.
   public var pendingBytesHardMax = 8 << 20
+  public var pendingAgeHardNanos: Int64 = 30_000_000_000
   /// Outbox memory of all clients together.
   public var outboundBytesMax = 1 << 30
+  /// Least time between two messages to a paced client.
+  public var pacedIntervalNanos: Int64 = 120_000_000
+  /// How long the subscriptions of a paced client that left wait for its return.
+  public var pacedRestoreNanos: Int64 = 60_000_000_000
   /// Ticks taken from the ring per turn of the loop, so that control messages are served under any load.
   public var ticksPerTurnMax = 4096
   /// How long clients may take to read their close frames when the server stops.
   public var stopTimeoutNanos: Int64 = 3_000_000_000
+
+  /// Compresses messages for clients that offer permessage-deflate, once for all of them. False declines.
+  public var isDeflating = true
+  /// 1 (fast) to 9 (small).
+  public var deflateLevel = 1
+  /// Clients of one loop beyond which further offers are declined.
+  public var deflateClientsMax = 1000
 
   /// Answer of `get_supported_brokers`; empty for the names of the feeds.
   public var supportedBrokers: [String] = []
 
   public init() {}
 
+  public static let loopsMax = 32
+  public static let coalesceNanosMax: Int64 = 1_000_000_000
+
   /// Sockets beyond the clients: connections being refused, and those whose last bytes are on their way.
   static let spareSockets = 1024
+
+  /// A loop's own, nil when compression is declined.
+  func makeDeflater() -> PayloadDeflater? {
+    guard isDeflating, deflateClientsMax > 0 else { return nil }
+    var options = PayloadDeflater.Options()
+    options.level = deflateLevel
+    return PayloadDeflater(options)
+  }
 
   var loopLimits: LoopLimits {
     var limits = LoopLimits()
     limits.socketsMax = clientsMax + Self.spareSockets
-    limits.outboundBytesMax = outboundBytesMax
+    limits.outboundBytesMax = max(outboundBytesMax / loops, pendingBytesHardMax)
+    limits.isBusyPolling = isBusyPolling
     return limits
   }
 
@@ -70,6 +105,7 @@ public struct FanoutConfiguration: Sendable {
       ("subscriptionsPerClientMax", subscriptionsPerClientMax), ("messageBytesMax", messageBytesMax),
       ("anonymousMessageBytesMax", anonymousMessageBytesMax), ("authAttemptsMax", authAttemptsMax),
       ("pendingBytesSoftMax", pendingBytesSoftMax), ("ticksPerTurnMax", ticksPerTurnMax),
+      ("pacedIntervalNanos", Int(pacedIntervalNanos)),
     ]
     for (name, value) in counts where value < 1 || value > Int(Int32.max) { return "\(name) is out of range: \(value)" }
     let times = [
@@ -77,6 +113,13 @@ public struct FanoutConfiguration: Sendable {
       ("pongTimeoutNanos", pongTimeoutNanos), ("stopTimeoutNanos", stopTimeoutNanos),
     ]
     for (name, value) in times where value < 1 { return "\(name) must be positive: \(value)" }
+    if !(1...Self.loopsMax).contains(loops) { return "loops must be 1 to \(Self.loopsMax): \(loops)" }
+    if !(0...Self.coalesceNanosMax).contains(coalesceNanos) { return "coalesceNanos is out of range: \(coalesceNanos)" }
+    if pendingAgeSoftNanos < 1 || pendingAgeSoftNanos >= pendingAgeHardNanos {
+      return "pendingAgeSoftNanos must be positive and below pendingAgeHardNanos"
+    }
+    if !(1...9).contains(deflateLevel) { return "deflateLevel must be 1 to 9: \(deflateLevel)" }
+    if policy == .paced { return "paced is a policy of single clients" }
     if pingIntervalNanos < 0 { return "pingIntervalNanos must not be negative: \(pingIntervalNanos)" }
     if clientsMax > SubscriptionIndex.clientsMax - Self.spareSockets {
       return "clientsMax is above \(SubscriptionIndex.clientsMax - Self.spareSockets)"

@@ -36,24 +36,50 @@ extension FanoutLoop {
     let slot = ticks.slots + Int(client.socket.index)
     var options = ConnectionOptions(role: .server)
     options.messageBytesMax = configuration.messageBytesMax
-    if request.isPacedClientCandidate {
-      // It reads one frame per receive and drops the rest, so it gets the next only when the last has left.
-      options.expectsTruncatedPing = true
-      slot.pointee.pendingBytesSoftMax = 0
-    } else {
-      slot.pointee.pendingBytesSoftMax = UInt32(configuration.pendingBytesSoftMax)
-    }
+    options.expectsTruncatedPing = request.isPacedClientCandidate
+    slot.pointee.pendingBytesSoftMax = UInt32(configuration.pendingBytesSoftMax)
+    setPolicy(request.isPacedClientCandidate ? .paced : configuration.policy, of: client)
+    client.userAgent = request.userAgent.map { String($0.prefix(Self.userAgentMax)) }
     let now = SystemClock.monotonicNanos()
-    client.connection = WebSocketConnection(options)
+    let isBinary = request.protocols.contains(BinaryLayout.subprotocol)
+    let deflate = isBinary ? nil : agreement(request)
+    client.connection = WebSocketConnection(options, inflater: deflate == nil ? nil : inflater)
     client.session = SessionState(client: client.socket.index, rules: context.rules, nowNanos: now)
+    client.session.form = isBinary ? .binary : deflate == nil ? [] : .deflate
     client.keepalive = Keepalive(
       pingIntervalNanos: configuration.pingIntervalNanos, pongTimeoutNanos: configuration.pongTimeoutNanos,
       nowNanos: now)
     client.handshake = ServerHandshake()
     client.phase = .open
     slot.pointee.lookNanos = now
-    guard sockets.append(client.socket, request.acceptResponse()) else { return cut(client) }
+    let answer = request.acceptResponse(subprotocol: isBinary ? BinaryLayout.subprotocol : nil, deflate: deflate)
+    guard sockets.append(client.socket, answer) else { return cut(client) }
     sockets.fence(client.socket)
+    if isBinary { sendRecords(client, context.openingRecords(wallNanos: shared.clock.nowNanos())) }
+  }
+
+  /// What is agreed to of the compression that a client offers. One that wants a smaller window than our results may
+  /// refer to is declined rather than served by a compressor of its own.
+  private func agreement(_ request: UpgradeRequest) -> DeflateAgreement? {
+    guard let deflate = request.deflate, let deflateWindowBits, deflate.windowBits >= deflateWindowBits,
+      deflateClientCount < configuration.deflateClientsMax
+    else { return nil }
+    deflateClientCount += 1
+    return deflate
+  }
+
+  /// Characters of a client's name for itself that are kept.
+  private static var userAgentMax: Int { 64 }
+
+  private func setPolicy(_ policy: DeliveryPolicy, of client: FanoutClient) {
+    let index = Int(client.socket.index)
+    ticks.slots[index].policy = policy
+    if policy.isAlwaysHeld {
+      ticks.slots[index].isHeld = true
+      sockets.limitUnsent(client.socket, bytes: TickFanout.unsentBytesMax)
+    } else if context.subscriptions.owedCount(client: client.socket.index) == 0 {
+      ticks.slots[index].isHeld = false
+    }
   }
 
   // MARK: Messages
@@ -83,13 +109,26 @@ extension FanoutLoop {
   private func handle(_ message: UnsafeRawBufferPointer, of client: FanoutClient) {
     ticks.statistics.messagesReceived += 1
     let index = Int(client.socket.index)
-    let reply = client.session.onMessage(message, in: context, wallNanos: clock.nowNanos())
+    let keyBefore = client.session.principal?.keyID
+    let reply = client.session.onMessage(message, in: context, wallNanos: shared.clock.nowNanos())
     if client.session.wantsOrders { orderClients.insert(index) } else { orderClients.remove(index) }
     if reply.isAlone { sockets.fence(client.socket) }
     sendText(client, reply.text)
     if reply.isAlone { sockets.fence(client.socket) }
     if reply.isRefusal { ticks.statistics.authenticationsFailed += 1 }
-    if let violation = reply.close { close(client, violation) }
+    if let violation = reply.close { return close(client, violation) }
+    if !reply.records.isEmpty { sendRecords(client, reply.records) }
+    if let policy = reply.policy { setPolicy(policy, of: client) }
+    if let keyID = client.session.principal?.keyID, keyID != keyBefore { restore(client, keyID) }
+    if context.subscriptions.owedCount(client: client.socket.index) > 0 { ticks.expect(index) }
+  }
+
+  /// A paced client has back what its last connection had.
+  private func restore(_ client: FanoutClient, _ keyID: Int64) {
+    guard ticks.slots[Int(client.socket.index)].policy == .paced else { return }
+    for (instrument, mode) in shared.paced.take(keyID: keyID, nowNanos: nowNanos) {
+      context.subscriptions.add(client: client.socket.index, instrument, mode, flags: [])
+    }
   }
 
   /// Order events reach every connection of the user that asked, as they came and in order.
@@ -111,6 +150,30 @@ extension FanoutLoop {
     checkPending(client)
   }
 
+  /// Records of the binary stream that are not market data, in messages of whole records and moderate size.
+  private func sendRecords(_ client: FanoutClient, _ records: [UInt8]) {
+    guard client.phase == .open, let scratch = scratch.baseAddress else { return }
+    let isSent = records.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return true }
+      var start = 0
+      while start < bytes.count {
+        var end = start
+        repeat {
+          end += Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: end, as: UInt16.self)))
+        } while end < bytes.count && end - start < Self.recordsMessageBytes
+        let header = FrameWriter.writeHeader(.binary, payloadCount: end - start, to: scratch)
+        guard sockets.append(client.socket, scratch, header), sockets.append(client.socket, base + start, end - start)
+        else { return false }
+        start = end
+      }
+      return true
+    }
+    if isSent { checkPending(client) } else { cut(client) }
+  }
+
+  /// Bytes after which a message of definitions ends.
+  private static var recordsMessageBytes: Int { 60_000 }
+
   private func send(_ client: FanoutClient, _ frame: UnsafeRawBufferPointer) {
     guard sockets.append(client.socket, frame) else { return cut(client) }
     checkPending(client)
@@ -121,13 +184,41 @@ extension FanoutLoop {
     guard client.phase == .open, sockets.bytesPending(client.socket) > configuration.pendingBytesHardMax else {
       return
     }
+    closeSlow(client)
+  }
+
+  func closeSlow(_ client: FanoutClient) {
+    guard client.phase == .open else { return }
     ticks.statistics.slowClosed += 1
     log.notice(
       "slow consumer closed",
       metadata: [
-        "user": "\(client.session.principal?.userID ?? "-")", "pending": "\(sockets.bytesPending(client.socket))",
+        "user": "\(client.session.principal?.userID ?? "-")", "address": "\(client.peer)",
+        "pending": "\(sockets.bytesPending(client.socket))",
       ])
     close(client, Violation(code: CloseCode.policyViolation, reason: "slow consumer"))
+  }
+
+  /// Whether the client takes what waits for it in time.
+  func checkAge(_ index: Int) {
+    guard ticks.slots[index].pendingBytesSoftMax > 0 else { return }
+    let age = sockets.pendingAgeNanos(ticks.socket(index), nowNanos: nowNanos)
+    guard age > configuration.pendingAgeSoftNanos, let client = clients[index], client.phase == .open else { return }
+    if age > configuration.pendingAgeHardNanos { closeSlow(client) } else { ticks.hold(index) }
+  }
+
+  func report(on client: FanoutClient) -> ClientReport {
+    let index = Int(client.socket.index)
+    let slot = ticks.slots[index]
+    return ClientReport(
+      id: "\(number)-\(index)-\(client.socket.generation)", address: "\(client.peer)",
+      userID: client.session.principal?.userID, userAgent: client.userAgent, policy: slot.policy,
+      format: client.session.form.contains(.binary) ? "binary" : client.session.form.isEmpty ? "json" : "json+deflate",
+      subscriptions: context.subscriptions.count(client: client.socket.index), delivered: slot.delivered,
+      conflated: slot.conflated, owed: context.subscriptions.owedCount(client: client.socket.index),
+      pendingBytes: sockets.bytesPending(client.socket),
+      pendingAgeNanos: sockets.pendingAgeNanos(client.socket, nowNanos: nowNanos), isHeld: slot.isHeld,
+      connectedSeconds: (nowNanos - client.connectedNanos) / 1_000_000_000)
   }
 
   /// No room for a reply: a frame may be in pieces, so no close frame can follow.

@@ -1,6 +1,7 @@
 // The server's event loop handler: accepts, upgrades, hands messages to sessions and closes. Ticks are `TickFanout`'s.
 // Everything here runs on the loop's thread. Allocates per connection and per control message, never per tick.
 
+import Glibc
 import Logging
 import Market
 import Reactor
@@ -9,49 +10,69 @@ import WebSocket
 
 /// What other threads ask of the loop.
 enum FanoutCommand: Sendable {
+  /// A connection that the accepting loop hands over.
+  case adopt(descriptor: Int32)
   case order(OrderUpdate)
   case revoke(keyID: Int64)
+  case report(StartGate<[ClientReport]>)
   case stop
 }
 
-final class FanoutLoop: LoopHandler {
+/// What the loops of a server share. Everything in it may be used from any thread.
+struct FanoutShared: Sendable {
   let configuration: FanoutConfiguration
+  let admission: Admission
+  let paced: PacedSubscriptions
+  /// Of every loop, by its number.
+  let mailboxes: [Mailbox<FanoutCommand>]
+  let wanted: any WantedSubscriptions
+  let clock: any WallClock
+  let log: Logger
+}
+
+final class FanoutLoop: LoopHandler {
+  let number: Int
+  let shared: FanoutShared
   let sockets: Sockets
   let context: SessionContext
   let ticks: TickFanout
-  let clock: any WallClock
-  let log: Logger
-  private let mailbox: Mailbox<FanoutCommand>
-  private let wanted: any WantedSubscriptions
   private let counters: FanoutCounters
+  /// How far back compressed messages refer; nil when nothing is compressed.
+  let deflateWindowBits: Int?
+  /// Shared by all clients, since none keeps compression state between messages.
+  let inflater: PayloadInflater?
+  /// Clients whose messages are compressed.
+  var deflateClientCount = 0
+
+  var configuration: FanoutConfiguration { shared.configuration }
+  var log: Logger { shared.log }
 
   /// By socket index; nil for connections that were refused.
   var clients: [FanoutClient?]
   private var clientCount = 0
   /// Indices that were ever used are below this.
   private var indicesUsed = 0
-  private var connectionsByHost: [HostKey: Int] = [:]
   /// Clients that want order events.
   var orderClients: Set<Int> = []
   /// Monotonic time of the latest turn or sweep.
   private(set) var nowNanos: Int64
+  /// When ticks that are being collected are due; `.max` when there are none.
+  private var coalesceDueNanos = Int64.max
   /// For control frames.
   let scratch: UnsafeMutableRawBufferPointer
 
   init(
-    configuration: FanoutConfiguration, sockets: Sockets, context: SessionContext, ticks: TickFanout,
-    mailbox: Mailbox<FanoutCommand>, wanted: any WantedSubscriptions, counters: FanoutCounters,
-    clock: any WallClock, log: Logger
+    number: Int, shared: FanoutShared, sockets: Sockets, context: SessionContext, ticks: TickFanout,
+    counters: FanoutCounters, deflateWindowBits: Int?
   ) {
-    self.configuration = configuration
+    self.number = number
+    self.shared = shared
     self.sockets = sockets
     self.context = context
     self.ticks = ticks
-    self.mailbox = mailbox
-    self.wanted = wanted
     self.counters = counters
-    self.clock = clock
-    self.log = log
+    self.deflateWindowBits = deflateWindowBits
+    inflater = deflateWindowBits == nil ? nil : PayloadInflater()
     clients = Array(repeating: nil, count: sockets.limits.socketsMax)
     nowNanos = SystemClock.monotonicNanos()
     scratch = .allocate(byteCount: FrameWriter.controlFrameBytesMax, alignment: 16)
@@ -61,27 +82,49 @@ final class FanoutLoop: LoopHandler {
 
   // MARK: Sockets
 
+  /// The accepting loop keeps only its share of the connections.
+  func passesOn(_ descriptor: Int32, listener: Int) -> Bool {
+    guard shared.mailboxes.count > 1 else { return false }
+    let loop = shared.admission.leastLoaded()
+    if loop == number { return false }
+    shared.admission.add(loop: loop)
+    shared.mailboxes[loop].send(.adopt(descriptor: descriptor))
+    return true
+  }
+
   func onAccept(_ socket: SocketID, listener: Int, peer: SocketAddress) {
+    shared.admission.add(loop: number)
+    welcome(socket, peer)
+  }
+
+  private func adopt(_ descriptor: Int32) {
+    guard sockets.isRunning, let peer = SocketAddress(peerOf: descriptor),
+      let socket = sockets.take(descriptor: descriptor)
+    else {
+      shared.admission.remove(loop: number)
+      Glibc.close(descriptor)
+      return
+    }
+    welcome(socket, peer)
+  }
+
+  private func welcome(_ socket: SocketID, _ peer: SocketAddress) {
     ticks.statistics.accepted += 1
     let index = Int(socket.index)
     indicesUsed = max(indicesUsed, index + 1)
     clients[index] = nil
     ticks.slots[index] = .free
-    let host = peer.isLoopback ? nil : HostKey(peer)
-    if clientCount >= configuration.clientsMax { return refuse(socket, "too many connections") }
-    if let host, connectionsByHost[host, default: 0] >= configuration.connectionsPerAddressMax {
-      return refuse(socket, "too many connections from this address")
-    }
     clientCount += 1
-    if let host { connectionsByHost[host, default: 0] += 1 }
+    let host = peer.isLoopback ? nil : HostKey(peer)
+    if let cause = shared.admission.enter(host: host) { return refuse(socket, cause) }
     let now = SystemClock.monotonicNanos()
     let client = FanoutClient(
-      socket, host: host, handshakeDeadlineNanos: now + configuration.handshakeTimeoutNanos,
+      socket, peer: peer, connectedNanos: now,
       session: SessionState(client: socket.index, rules: context.rules, nowNanos: now),
       keepalive: Keepalive(nowNanos: now))
     clients[index] = client
     ticks.slots[index].generation = socket.generation
-    ticks.slots[index].lookNanos = client.handshakeDeadlineNanos
+    ticks.slots[index].lookNanos = now + configuration.handshakeTimeoutNanos
   }
 
   private func refuse(_ socket: SocketID, _ cause: String) {
@@ -107,21 +150,26 @@ final class FanoutLoop: LoopHandler {
 
   func onClosed(_ socket: SocketID, reason: CloseReason) {
     let index = Int(socket.index)
+    clientCount -= 1
+    shared.admission.remove(loop: number)
     guard let client = clients[index], client.socket == socket else { return }
     detach(client)
     clients[index] = nil
-    clientCount -= 1
-    if let host = client.host, let count = connectionsByHost[host] {
-      connectionsByHost[host] = count > 1 ? count - 1 : nil
-    }
+    shared.admission.leave(host: client.host)
     log.debug("client gone", metadata: ["socket": "\(index)", "cause": "\(reason)"])
   }
 
   /// Ends all that the gateway does for a client, at the moment it begins to close.
   func detach(_ client: FanoutClient) {
     let index = Int(client.socket.index)
+    if ticks.slots[index].policy == .paced, let keyID = client.session.principal?.keyID {
+      shared.paced.keep(
+        context.subscriptions.subscriptions(client: client.socket.index), keyID: keyID, nowNanos: nowNanos,
+        forNanos: configuration.pacedRestoreNanos)
+    }
+    if client.session.form.contains(.deflate) { deflateClientCount -= 1 }
+    client.session.form = []
     ticks.forget(index)
-    ticks.slots[index] = .free
     context.subscriptions.removeAll(client: client.socket.index)
     orderClients.remove(index)
     client.phase = .closing
@@ -131,9 +179,16 @@ final class FanoutLoop: LoopHandler {
 
   func onTurn(nowNanos: Int64) {
     self.nowNanos = nowNanos
-    for command in mailbox.takeAll() { perform(command) }
+    let mailbox = shared.mailboxes[number]
+    if !mailbox.isEmpty {
+      for command in mailbox.takeAll() { perform(command) }
+    }
     applyWants()
-    ticks.run()
+    if !isHoldingBack || nowNanos >= coalesceDueNanos {
+      coalesceDueNanos = .max
+      ticks.run(nowNanos: nowNanos, wallNanos: shared.clock.nowNanos())
+      if ticks.condemnedCount > 0 { closeCondemned() }
+    }
     ticks.statistics.clients = UInt64(clientCount)
     ticks.statistics.subscriptions = UInt64(context.subscriptions.count)
     ticks.statistics.outboundBytes = UInt64(sockets.outboundBytes)
@@ -146,23 +201,36 @@ final class FanoutLoop: LoopHandler {
       guard let client = clients[index] else { continue }
       look(at: client)
     }
+    for index in 0..<indicesUsed { checkAge(index) }
+    if ticks.condemnedCount > 0 { closeCondemned() }
     applyWants()
   }
 
-  func hasWork() -> Bool { ticks.hasWork || !mailbox.isEmpty || context.subscriptions.hasWants }
+  func hasWork() -> Bool {
+    if !shared.mailboxes[number].isEmpty || context.subscriptions.hasWants { return true }
+    guard ticks.hasWork else { return false }
+    guard configuration.coalesceNanos > 0 else { return true }
+    // The first tick of a batch sets the time; the others wait with it.
+    if coalesceDueNanos == .max { coalesceDueNanos = SystemClock.monotonicNanos() + configuration.coalesceNanos }
+    return SystemClock.monotonicNanos() >= coalesceDueNanos
+  }
 
-  func deadlineNanos() -> Int64 { .max }
+  func deadlineNanos() -> Int64 { min(coalesceDueNanos, ticks.wakeNanos) }
+
+  var isHoldingBack: Bool { coalesceDueNanos != .max }
 
   /// Tells the upstream what the clients want, and readies the encoder for what is new.
   private func applyWants() {
     guard context.subscriptions.hasWants else { return }
     let wants = context.subscriptions.takeWants()
     for want in wants where want.delta > 0 { ticks.prepare(want.instrument) }
-    wanted.apply(wants)
+    shared.wanted.apply(wants)
   }
 
   private func perform(_ command: FanoutCommand) {
     switch command {
+    case .adopt(let descriptor): adopt(descriptor)
+    case .report(let gate): gate.open(.success(reports()))
     case .order(let update): deliver(update)
     case .revoke(let keyID):
       for case let client? in clients[0..<indicesUsed] where client.session.principal?.keyID == keyID {
@@ -175,6 +243,16 @@ final class FanoutLoop: LoopHandler {
         close(client, Violation(code: CloseCode.goingAway, reason: "server stopping"))
       }
       sockets.stop(deadlineNanos: nowNanos + configuration.stopTimeoutNanos)
+    }
+  }
+
+  private func reports() -> [ClientReport] {
+    clients[0..<indicesUsed].compactMap { client in client.map { report(on: $0) } }
+  }
+
+  private func closeCondemned() {
+    for index in ticks.takeCondemned() {
+      if let client = clients[index] { closeSlow(client) }
     }
   }
 }

@@ -7,27 +7,27 @@ import Market
 import Reactor
 import Synchronization
 import TickRing
+import WebSocket
 
-/// Serves the 8765 protocol (`docs/websocket.md`): one thread, one ring, all clients.
+/// Serves the 8765 protocol (`docs/websocket.md`): one or more loops, each a thread with its own clients. The first
+/// one accepts and hands each connection to the loop with the fewest.
 public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListener {
-  private let configuration: FanoutConfiguration
+  private let shared: FanoutShared
   private let registry: InstrumentRegistry
   private let ring: TickRing
   private let lastValues: LastValueTable
-  private let wanted: any WantedSubscriptions
   private let keys: any KeyVerifying
   private let board: FeedBoard
-  private let clock: any WallClock
   private let epochMillis: Int64
-  private let log: Logger
-  private let waker = Waker()
-  private let mailbox: Mailbox<FanoutCommand>
-  private let counters = FanoutCounters()
-  private let thread = Mutex<LoopThread?>(nil)
+  private let wakers: [Waker]
+  private let counters: [FanoutCounters]
+  private let threads = Mutex<[LoopThread]>([])
+
+  private var configuration: FanoutConfiguration { shared.configuration }
 
   /// - Parameters:
   ///   - lastValues: has a row for every instrument of the registry.
-  ///   - wanted: told what clients want, from the loop's thread.
+  ///   - wanted: told what clients want, from the loops' threads.
   ///   - board: the first feed's name is what replies call the broker.
   ///   - epochNanos: start of the sequences, since the Unix epoch; nil for the time of this call.
   public init(
@@ -36,89 +36,127 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
     clock: any WallClock = SystemClock(), epochNanos: Int64? = nil
   ) {
     precondition(lastValues.count >= registry.count, "the last-value table is smaller than the registry")
-    self.configuration = configuration
+    let loops = min(max(configuration.loops, 1), FanoutConfiguration.loopsMax)
+    wakers = (0..<loops).map { _ in Waker() }
+    counters = (0..<loops).map { _ in FanoutCounters() }
+    shared = FanoutShared(
+      configuration: configuration,
+      admission: Admission(
+        loops: loops, clientsMax: configuration.clientsMax, perHostMax: configuration.connectionsPerAddressMax),
+      paced: PacedSubscriptions(), mailboxes: wakers.map { Mailbox(waker: $0) }, wanted: wanted, clock: clock,
+      log: log)
     self.registry = registry
     self.ring = ring
     self.lastValues = lastValues
-    self.wanted = wanted
     self.keys = keys
     self.board = board
-    self.clock = clock
-    self.log = log
     epochMillis = (epochNanos ?? clock.nowNanos()) / 1_000_000
-    mailbox = Mailbox(waker: waker)
   }
 
-  /// Binds the port and starts the thread. Once only.
+  /// Binds the port and starts the threads. Once only.
   /// - Returns: the port that was bound.
   /// - Throws: `FanoutError` for settings that cannot be used, `LoopError` for a taken port or a kernel that refuses.
   public func start() throws -> UInt16 {
     if let problem = configuration.problem { throw FanoutError.configuration(problem) }
     let limits = configuration.loopLimits
-    try ProcessLimits.raiseDescriptors(to: UInt64(limits.socketsMax + Self.otherDescriptors))
-    return try thread.withLock { thread in
-      guard thread == nil else { throw FanoutError.alreadyStarted }
+    try ProcessLimits.raiseDescriptors(
+      to: UInt64(configuration.clientsMax + FanoutConfiguration.spareSockets + Self.otherDescriptors))
+    return try threads.withLock { threads in
+      guard threads.isEmpty else { throw FanoutError.alreadyStarted }
       let listener = try Listener(host: configuration.host, port: configuration.port)
-      let gate = StartGate<UInt16>()
-      let started = LoopThread(name: "fanout", cpu: configuration.cpu) { [self] in run(listener, limits, gate) }
-      do {
-        let port = try gate.wait()
-        thread = started
-        return port
-      } catch {
-        started.join()
-        close(listener.descriptor)
-        throw error
+      let gates = wakers.map { _ in StartGate<Void>() }
+      let started = gates.indices.map { number in
+        let cpus = configuration.cpus
+        return LoopThread(
+          name: gates.count == 1 ? "fanout" : "fanout-\(number)", cpu: cpus.isEmpty ? nil : cpus[number % cpus.count]
+        ) { [self] in run(number, number == 0 ? listener : nil, limits, gates[number]) }
       }
+      let failure = gates.compactMap { gate in
+        do {
+          try gate.wait()
+          return nil as (any Error)?
+        } catch { return error }
+      }.first
+      guard let failure else {
+        threads = started
+        return listener.port
+      }
+      for mailbox in shared.mailboxes { mailbox.send(.stop) }
+      for thread in started { thread.join() }
+      close(listener.descriptor)
+      throw failure
     }
   }
 
   /// Descriptors of the process besides this server's sockets, generously.
   private static let otherDescriptors = 1024
 
-  /// Closes every client with 1001, waits until they are gone or the time is over, ends the thread.
+  /// Closes every client with 1001, waits until they are gone or the time is over, ends the threads.
   public func stop() {
-    guard let running = thread.withLock({ $0 }) else { return }
-    mailbox.send(.stop)
-    running.join()
+    let running = threads.withLock { $0 }
+    for mailbox in shared.mailboxes { mailbox.send(.stop) }
+    for thread in running { thread.join() }
+    // Connections that were handed to a loop which had ended already.
+    for case .adopt(let descriptor) in shared.mailboxes.flatMap({ $0.takeAll() }) { close(descriptor) }
   }
 
   /// Sends an order event to every connection of its user that subscribed to order events.
-  public func publish(_ update: OrderUpdate) { mailbox.send(.order(update)) }
+  public func publish(_ update: OrderUpdate) {
+    for mailbox in shared.mailboxes { mailbox.send(.order(update)) }
+  }
 
   /// Closes the connections that were authenticated with the key.
-  public func keyRevoked(keyID: Int64) { mailbox.send(.revoke(keyID: keyID)) }
+  public func keyRevoked(keyID: Int64) {
+    for mailbox in shared.mailboxes { mailbox.send(.revoke(keyID: keyID)) }
+  }
 
-  public func statistics() -> FanoutStatistics { counters.load() }
+  /// Of all loops together.
+  public func statistics() -> FanoutStatistics { counters.reduce(FanoutStatistics()) { $0 + $1.load() } }
 
-  // MARK: Loop thread
+  /// Every connection as it is now. Blocks until the loops have answered, a turn each: not for a loop's thread, and
+  /// only while the server runs.
+  public func clients() throws -> [ClientReport] {
+    guard !threads.withLock({ $0.isEmpty }) else { return [] }
+    let gates = shared.mailboxes.map { mailbox in
+      let gate = StartGate<[ClientReport]>()
+      mailbox.send(.report(gate))
+      return gate
+    }
+    return try gates.flatMap { try $0.wait() }
+  }
 
-  private func run(_ listener: Listener, _ limits: LoopLimits, _ gate: StartGate<UInt16>) {
+  // MARK: Loop threads
+
+  private func run(_ number: Int, _ listener: Listener?, _ limits: LoopLimits, _ gate: StartGate<Void>) {
     do {
       let backend = try UringBackend(limits: limits)
       let sockets = Sockets(limits: limits)
       let loop = EventLoop(
-        handler: makeHandler(sockets), sockets: sockets, backend: backend, waker: waker, log: log)
-      loop.add(listener)
-      ring.register(waker)
-      gate.open(.success(listener.port))
+        handler: makeHandler(number, sockets), sockets: sockets, backend: backend, waker: wakers[number],
+        log: shared.log)
+      if let listener { loop.add(listener) }
+      ring.register(wakers[number])
+      gate.open(.success(()))
       loop.run()
     } catch {
       gate.open(.failure(error))
     }
   }
 
-  private func makeHandler(_ sockets: Sockets) -> FanoutLoop {
+  private func makeHandler(_ number: Int, _ sockets: Sockets) -> FanoutLoop {
     let index = SubscriptionIndex(
       instrumentCount: registry.count, clientsMax: sockets.limits.socketsMax, lastValues: lastValues)
     let context = SessionContext(
       rules: .init(configuration, feedNames: board.names, epochMillis: epochMillis), registry: registry, keys: keys,
       board: board, subscriptions: index)
+    let deflater = configuration.makeDeflater()
     let ticks = TickFanout(
-      sockets: sockets, index: index, registry: registry, ring: ring, lastValues: lastValues,
-      feedNames: board.names, epochMillis: epochMillis, ticksPerTurnMax: configuration.ticksPerTurnMax)
+      .init(
+        sockets: sockets, index: index, registry: registry, ring: ring, lastValues: lastValues,
+        feedNames: board.names, epochMillis: epochMillis, deflater: deflater),
+      configuration: configuration)
     return FanoutLoop(
-      configuration: configuration, sockets: sockets, context: context, ticks: ticks, mailbox: mailbox,
-      wanted: wanted, counters: counters, clock: clock, log: log)
+      number: number, shared: shared, sockets: sockets, context: context, ticks: ticks, counters: counters[number],
+      deflateWindowBits: deflater?.windowBits)
   }
 }

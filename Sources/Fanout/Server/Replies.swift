@@ -7,6 +7,8 @@ import Market
 struct SubscribedEntry {
   enum Outcome {
     case active(sequence: UInt64)
+    /// A pattern, and how many instruments it stands for.
+    case matched(Int)
     case failed(String)
   }
 
@@ -48,9 +50,10 @@ enum Replies {
     }
   }
 
-  /// - Parameter epochMillis: given when the client asked for sequence numbers.
+  /// Members beyond the OpenAlgo contract come only to clients that asked for what they tell.
   static func subscribed(
-    _ entries: [SubscribedEntry], mode: Mode, broker: String, epochMillis: Int64?, requestID: JSONValue?
+    _ entries: [SubscribedEntry], mode: Mode, broker: String, options: SubscribeOptions, epochMillis: Int64,
+    requestID: JSONValue?
   ) -> [UInt8] {
     object { json in
       json.member("type", "subscribe")
@@ -58,12 +61,17 @@ enum Replies {
       json.key("subscriptions")
       json.beginArray()
       for entry in entries {
-        write(entry, mode: mode, broker: broker, withSequence: epochMillis != nil, to: &json)
+        write(entry, mode: mode, broker: broker, withSequence: options.wantsSequence, to: &json)
       }
       json.endArray()
       json.member("message", "Subscription processing complete")
       json.member("broker", broker)
-      if let epochMillis { json.member("epoch", epochMillis) }
+      if options.wantsSequence { json.member("epoch", epochMillis) }
+      if let policy = options.policy { json.member("policy", policy.name) }
+      if let rate = options.rateText {
+        json.key("max_rate")
+        json.raw(rate.raw)
+      }
       write(requestID, to: &json)
     }
   }
@@ -77,12 +85,13 @@ enum Replies {
     json.key("exchange")
     json.raw(entry.instrument.exchange.raw)
     switch entry.outcome {
-    case .active(let sequence):
+    case .active, .matched:
       json.member("status", "success")
       json.member("mode", mode.label)
       json.member("depth", Int64(Tick.depthLevels))
       json.member("broker", broker)
-      if withSequence { json.member("seq", Int64(clamping: sequence)) }
+      if withSequence, case .active(let sequence) = entry.outcome { json.member("seq", Int64(clamping: sequence)) }
+      if case .matched(let count) = entry.outcome { json.member("matched", Int64(count)) }
     case .failed(let message):
       json.member("status", "error")
       json.member("message", message)

@@ -44,6 +44,9 @@ struct RequestEnvelope {
   var exchange: JSONValue?
   var mode: JSONValue?
   var seq: JSONValue?
+  var snapshot: JSONValue?
+  var maxRate: JSONValue?
+  var policy: JSONValue?
   var requestID: JSONValue?
   var timestamp: JSONValue?
   var pingID: JSONValue?
@@ -65,6 +68,9 @@ struct RequestEnvelope {
       case "exchange": exchange = value
       case "mode": mode = value
       case "seq": seq = value
+      case "snapshot": snapshot = value
+      case "max_rate": maxRate = value
+      case "policy": policy = value
       case "request_id": requestID = value
       case "timestamp": timestamp = value
       case "_pingId": pingID = value

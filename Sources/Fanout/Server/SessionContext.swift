@@ -57,4 +57,29 @@ package struct SessionContext {
     else { return nil }
     return registry.id(exchange: exchange, symbol: symbol)
   }
+
+  // MARK: Binary stream
+
+  /// The first records of a connection: the hello, and the names of all feeds.
+  package func openingRecords(wallNanos: Int64) -> [UInt8] {
+    let bytes = BinaryLayout.Hello.bytes + board.names.reduce(0) { $0 + (BinaryEncoder.feedBytes($1) ?? 0) }
+    return [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
+      guard let base = UnsafeMutableRawPointer(buffer.baseAddress) else { return }
+      count = BinaryEncoder.encodeHello(
+        epochMillis: UInt64(clamping: rules.epochMillis), gatewayTime: wallNanos, into: base)
+      for (feed, name) in board.names.enumerated() {
+        count += BinaryEncoder.encodeFeed(index: UInt8(feed), name: name, into: base + count)
+      }
+    }
+  }
+
+  /// Adds the definition of an instrument.
+  func define(_ instrument: UInt32, in records: inout [UInt8]) {
+    let row = registry[instrument]
+    guard let bytes = BinaryEncoder.instrumentBytes(row) else { return }
+    records += [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
+      guard let base = UnsafeMutableRawPointer(buffer.baseAddress) else { return }
+      count = BinaryEncoder.encodeInstrument(id: instrument, row, into: base)
+    }
+  }
 }

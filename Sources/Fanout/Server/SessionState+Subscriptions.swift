@@ -5,28 +5,27 @@ import JSONText
 import Market
 
 extension SessionState {
-  func subscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
+  func subscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> SessionReply {
     let request = try SubscribeRequest(envelope)
     guard let broker = context.broker else { throw .noAdapter }
-    let entries = request.instruments.map { instrument in
-      SubscribedEntry(instrument: instrument, outcome: subscribe(instrument, request, context))
+    var subscriber = Subscriber(
+      client: client, mode: request.mode, flags: form, wantsSnapshot: request.options.wantsSnapshot, context: context)
+    if request.options.wantsSequence, !form.contains(.binary) { subscriber.flags.insert(.sequence) }
+    if let intervalNanos = request.options.intervalNanos {
+      guard let rate = context.subscriptions.rate(client: client, intervalNanos: intervalNanos) else {
+        throw SubscribeOptions.tooManyRates
+      }
+      subscriber.rate = rate
+      subscriber.flags.insert(.limited)
     }
-    return Replies.subscribed(
-      entries, mode: request.mode, broker: broker,
-      epochMillis: request.wantsSequence ? context.rules.epochMillis : nil, requestID: envelope.requestID)
-  }
-
-  private func subscribe(
-    _ requested: RequestedInstrument, _ request: SubscribeRequest, _ context: SessionContext
-  ) -> SubscribedEntry.Outcome {
-    guard let instrument = context.instrument(requested) else { return .failed(requested.notFoundMessage) }
-    let index = context.subscriptions
-    let subscriptionsMax = context.rules.subscriptionsMax
-    if index.count(client: client) >= subscriptionsMax, !index.contains(client: client, instrument, request.mode) {
-      return .failed("Maximum capacity reached: \(subscriptionsMax) subscriptions per client")
-    }
-    return .active(
-      sequence: index.add(client: client, instrument, request.mode, wantsSequence: request.wantsSequence))
+    let entries = request.instruments.map { SubscribedEntry(instrument: $0, outcome: subscriber.subscribe($0)) }
+    var reply = SessionReply(
+      Replies.subscribed(
+        entries, mode: request.mode, broker: broker, options: request.options,
+        epochMillis: context.rules.epochMillis, requestID: envelope.requestID))
+    reply.policy = request.options.policy
+    reply.records = subscriber.records
+    return reply
   }
 
   func unsubscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
@@ -45,7 +44,17 @@ extension SessionState {
     _ requested: RequestedInstrument, _ modes: UnsubscribeRequest.Modes, _ context: SessionContext
   ) -> String? {
     if case .invalid(let error) = modes { return error.message }
-    guard let instrument = context.instrument(requested) else { return nil }
+    if let pattern = try? requested.pattern() {
+      for instrument in pattern.matches(in: context.registry, max: context.registry.count).ids {
+        unsubscribe(instrument, modes, context)
+      }
+    } else if let instrument = context.instrument(requested) {
+      unsubscribe(instrument, modes, context)
+    }
+    return nil
+  }
+
+  private func unsubscribe(_ instrument: UInt32, _ modes: UnsubscribeRequest.Modes, _ context: SessionContext) {
     let index = context.subscriptions
     switch modes {
     case .invalid: break
@@ -54,7 +63,6 @@ extension SessionState {
       if index.remove(client: client, instrument, .quote) { break }
       for mode in Mode.allCases { index.remove(client: client, instrument, mode) }
     }
-    return nil
   }
 
   func unsubscribeAll(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {

@@ -22,6 +22,10 @@ package struct SessionReply {
   package var isAlone = false
   /// A key was refused.
   package var isRefusal = false
+  /// Records of the binary stream that follow the text.
+  package var records: [UInt8] = []
+  /// The connection asked for another treatment of its market data.
+  package var policy: DeliveryPolicy?
   /// To be done after the reply is sent.
   package var close: Violation?
 
@@ -35,6 +39,8 @@ package struct SessionState {
   package let client: UInt32
   /// Whose key was shown; nil while anonymous.
   package private(set) var principal: Principal?
+  /// In what form the connection gets its market data; sequence and rate are of single subscriptions.
+  package var form: EntryFlags = []
   /// Order events of the user go to this connection.
   package private(set) var wantsOrders = false
   private var failedAttempts = 0
@@ -84,7 +90,7 @@ package struct SessionState {
     if action.isProtected, principal == nil { throw .notAuthenticated }
     switch action {
     case .authenticate: return authenticate(envelope.apiKey, context)
-    case .subscribe: return SessionReply(try subscribe(envelope, context))
+    case .subscribe: return try subscribe(envelope, context)
     case .unsubscribe: return SessionReply(try unsubscribe(envelope, context))
     case .unsubscribeAll: return SessionReply(try unsubscribeAll(envelope, context))
     case .subscribeOrders, .unsubscribeOrders:

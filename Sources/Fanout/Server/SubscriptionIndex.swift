@@ -12,7 +12,6 @@ package final class SubscriptionIndex {
   package static let clientsMax = 1 << 24
   /// Keys of an instrument. A literal: `allCases` makes an array.
   static let modes = 3
-  private static let sequenceBit: UInt32 = 1 << 31
 
   var lists: SubscriberLists
   let clients: UnsafeMutablePointer<ClientSubscriptions>
@@ -51,21 +50,27 @@ package final class SubscriptionIndex {
     Mode(rawValue: UInt8(truncatingIfNeeded: key % UInt32(modes)) &+ 1).unsafelyUnwrapped
   }
 
-  @inline(__always) static func client(ofEntry entry: UInt32) -> Int { Int(entry & ~sequenceBit) }
-
-  @inline(__always) static func wantsSequence(entry: UInt32) -> Bool { entry & sequenceBit != 0 }
+  @inline(__always) static func client(ofEntry entry: UInt32) -> Int {
+    Int(entry & EntryFlags.clientMask)
+  }
 
   // MARK: Changes
 
-  /// Adds a subscription; one that is there already only takes over `wantsSequence`.
+  /// Adds a subscription; one that is there already only takes over the flags and the rate.
+  /// - Parameters:
+  ///   - rate: of the client's `ClientRates`; 0 for none. With a rate, `flags` holds `.limited`.
+  ///   - wantsSnapshot: the value that is there is owed to the client.
   /// - Returns: the sequence after which the client gets every value: the next message carries a higher one.
   @discardableResult
-  package func add(client: UInt32, _ instrument: UInt32, _ mode: Mode, wantsSequence: Bool) -> UInt64 {
+  package func add(
+    client: UInt32, _ instrument: UInt32, _ mode: Mode, flags: EntryFlags, rate: UInt8 = 0, wantsSnapshot: Bool = false
+  ) -> UInt64 {
     let key = Self.key(instrument, mode)
     let head = lists.head(Int(key))
-    let entry = wantsSequence ? client | Self.sequenceBit : client
+    let entry = client | flags.rawValue
     if let row = clients[Int(client)].find(key) {
       lists.entries(head)[Int(row.pointee.place)] = entry
+      clients[Int(client)].change(row, rate: rate, wantsSnapshot: wantsSnapshot)
       return head.pointee.delivered
     }
     if head.pointee.count == 0 {
@@ -76,7 +81,8 @@ package final class SubscriptionIndex {
       wants.append(Want(instrument, mode, delta: 1))
     }
     let place = lists.append(entry, to: Int(key))
-    clients[Int(client)].insert(key, place: place)
+    let row = clients[Int(client)].insert(key, place: place)
+    clients[Int(client)].change(row, rate: rate, wantsSnapshot: wantsSnapshot)
     count += 1
     return head.pointee.delivered
   }
@@ -128,6 +134,14 @@ package final class SubscriptionIndex {
   }
 
   package func count(client: UInt32) -> Int { clients[Int(client)].count }
+
+  /// Subscriptions of a client whose newest value it has not got yet.
+  package func owedCount(client: UInt32) -> Int { clients[Int(client)].owedCount }
+
+  /// The number of one of the client's rates; nil when it has too many different ones.
+  package func rate(client: UInt32, intervalNanos: Int64) -> UInt8? {
+    clients[Int(client)].rateNumber(intervalNanos: intervalNanos)
+  }
 
   /// Clients of one (instrument, mode), in no particular order.
   package func subscribers(_ instrument: UInt32, _ mode: Mode) -> [UInt32] {

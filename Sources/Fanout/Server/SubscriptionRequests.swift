@@ -66,6 +66,12 @@ struct RequestedInstrument {
     return entries.compactMap { RequestedInstrument(entry: $0) }
   }
 
+  /// The names that the entry stands for when its symbol has a star; nil for a plain name.
+  func pattern() throws(SymbolPatternError) -> SymbolPattern? {
+    guard let symbol = symbol.string, SymbolPattern.isPattern(symbol) else { return nil }
+    return try SymbolPattern("\(exchange.string ?? ""):\(symbol)")
+  }
+
   /// Text of the entry's error when the registry does not know it.
   var notFoundMessage: String { "Symbol \(symbol.displayText) not found for exchange \(exchange.displayText)" }
 }
@@ -73,7 +79,7 @@ struct RequestedInstrument {
 struct SubscribeRequest {
   let instruments: [RequestedInstrument]
   let mode: Mode
-  let wantsSequence: Bool
+  let options: SubscribeOptions
 
   init(_ envelope: RequestEnvelope) throws(RequestError) {
     do {
@@ -90,7 +96,7 @@ struct SubscribeRequest {
       }
       instruments = [single]
     }
-    wantsSequence = envelope.seq?.bool == true
+    options = try SubscribeOptions(envelope)
   }
 }
 

@@ -1,9 +1,8 @@
 // The tick path: ring → frames → outboxes. Owned by the fan-out loop's thread. A tick is encoded once per mode and
-// kind of subscriber and copied to each; nothing here allocates, locks, retains or logs once an instrument is prepared.
+// form and copied to each subscriber; nothing here allocates, locks, retains or logs once an instrument is prepared.
 //
-// A client whose outbox is over its soft limit is lagging: what would be due to it is only noted, per instrument and
-// mode, and when the outbox has drained it gets the newest value of each. Values of one instrument and mode never
-// reach a client out of order.
+// What cannot or shall not go out at once is noted per client, instrument and mode; `TickFanout+Held` sends the newest
+// of it when its time has come. Values of one instrument and mode never reach a client out of order.
 
 import Market
 import Reactor
@@ -11,82 +10,91 @@ import TickRing
 import WebSocket
 
 final class TickFanout {
-  private let sockets: Sockets
-  private let index: SubscriptionIndex
-  private let lastValues: LastValueTable
-  private let epochMillis: UInt64
+  let sockets: Sockets
+  let index: SubscriptionIndex
+  let lastValues: LastValueTable
   private let ticksPerTurnMax: Int
-  private let clientCapacity: Int
+  let pacedIntervalNanos: Int64
   private var reader: TickReader
-  private var encoder: TickEncoder
-  private let tick: UnsafeMutablePointer<Tick>
-  private let plain: UnsafeMutableRawPointer
-  private let sequenced: UnsafeMutableRawPointer
+  var frames: TickFrames
+  let tick: UnsafeMutablePointer<Tick>
   let slots: UnsafeMutablePointer<ClientSlot>
-  /// Clients that lag, each once.
-  private let lagging: UnsafeMutablePointer<UInt32>
-  private var laggingCount = 0
+  /// Clients that are owed something, each once.
+  let listed: UnsafeMutablePointer<UInt32>
+  var listedCount = 0
+  /// Clients that the loop has to close as too slow, each once.
+  private let condemned: UnsafeMutablePointer<UInt32>
+  private(set) var condemnedCount = 0
+  /// Earliest time at which something that is owed may go; `.max` when nothing waits for a time.
+  var wakeNanos = Int64.max
   var statistics = FanoutStatistics()
 
-  /// Room before the text for the longest header of a server's frame, kept aligned.
-  private static let headRoom = 16
-
-  /// A frame that is ready to be copied; empty until it is needed.
-  private struct Frame: BitwiseCopyable {
-    var start: UnsafeRawPointer
-    var count = 0
+  /// What a loop's tick path is made of.
+  struct Parts {
+    var sockets: Sockets
+    var index: SubscriptionIndex
+    var registry: InstrumentRegistry
+    var ring: TickRing
+    var lastValues: LastValueTable
+    var feedNames: [String]
+    var epochMillis: Int64
+    var deflater: PayloadDeflater?
   }
 
-  init(
-    sockets: Sockets, index: SubscriptionIndex, registry: InstrumentRegistry, ring: TickRing,
-    lastValues: LastValueTable, feedNames: [String], epochMillis: Int64, ticksPerTurnMax: Int
-  ) {
-    self.sockets = sockets
-    self.index = index
-    self.lastValues = lastValues
-    self.epochMillis = UInt64(clamping: epochMillis)
-    self.ticksPerTurnMax = ticksPerTurnMax
-    clientCapacity = sockets.limits.socketsMax
-    reader = TickReader(ring)
-    encoder = TickEncoder(registry: registry, feedNames: feedNames)
+  init(_ parts: Parts, configuration: FanoutConfiguration) {
+    sockets = parts.sockets
+    index = parts.index
+    lastValues = parts.lastValues
+    ticksPerTurnMax = configuration.ticksPerTurnMax
+    pacedIntervalNanos = configuration.pacedIntervalNanos
+    reader = TickReader(parts.ring)
     tick = .allocate(capacity: 1)
     tick.initialize(to: Tick())
-    let bytes = Self.headRoom + encoder.bytesMax(.depth)
-    plain = .allocate(byteCount: bytes, alignment: 16)
-    sequenced = .allocate(byteCount: bytes, alignment: 16)
-    slots = .allocate(capacity: clientCapacity)
-    slots.initialize(repeating: .free, count: clientCapacity)
-    lagging = .allocate(capacity: clientCapacity)
+    frames = TickFrames(
+      registry: parts.registry, feedNames: parts.feedNames, epochMillis: parts.epochMillis, tick: tick,
+      deflater: parts.deflater)
+    let clients = parts.sockets.limits.socketsMax
+    slots = .allocate(capacity: clients)
+    slots.initialize(repeating: .free, count: clients)
+    listed = .allocate(capacity: clients)
+    condemned = .allocate(capacity: clients)
   }
 
   deinit {
     tick.deallocate()
-    plain.deallocate()
-    sequenced.deallocate()
     slots.deallocate()
-    lagging.deallocate()
+    listed.deallocate()
+    condemned.deallocate()
   }
 
   var hasWork: Bool { reader.hasMore }
 
   /// Renders what never changes of an instrument, so that its first tick need not.
-  func prepare(_ instrument: UInt32) { encoder.prepare(instrument) }
+  func prepare(_ instrument: UInt32) { frames.prepare(instrument) }
 
   /// The client is gone or going: nothing is owed to it any more.
   func forget(_ client: Int) {
-    guard slots[client].isLagging else { return }
-    slots[client].isLagging = false
-    for place in 0..<laggingCount where Int(lagging[place]) == client {
-      laggingCount -= 1
-      lagging[place] = lagging[laggingCount]
-      return
+    if slots[client].isListed {
+      for place in 0..<listedCount where Int(listed[place]) == client {
+        listedCount -= 1
+        listed[place] = listed[listedCount]
+        break
+      }
     }
+    slots[client] = .free
   }
 
-  /// One turn's share of the ring, then what lagging clients can take.
-  func run() {
+  /// One turn's share of the ring, then what held clients can take.
+  func run(nowNanos: Int64, wallNanos: @autoclosure () -> Int64) {
     drain()
-    if laggingCount > 0 { serveLagging() }
+    wakeNanos = .max
+    if listedCount > 0 { serveListed(nowNanos: nowNanos, wallNanos: wallNanos()) }
+  }
+
+  /// Clients to be closed, as a list that is empty afterwards.
+  func takeCondemned() -> [Int] {
+    defer { condemnedCount = 0 }
+    return (0..<condemnedCount).map { Int(condemned[$0]) }
   }
 
   // MARK: Ring
@@ -147,134 +155,95 @@ final class TickFanout {
     }
   }
 
-  // MARK: Frames
-
   private func broadcast(
     _ tick: UnsafePointer<Tick>, _ mode: Mode, _ sequence: UInt64, _ head: UnsafeMutablePointer<SubscriberHead>
   ) {
-    let body = encoder.encode(tick, mode, into: plain + Self.headRoom)
-    var plainFrame = Frame(start: plain)
-    var sequencedFrame = Frame(start: sequenced)
+    frames.begin(tick, mode, sequence)
+    let key = SubscriptionIndex.key(tick.pointee.instrument, mode)
+    let isCrowded = sockets.isCrowded
     let entries = index.lists.entries(head)
+    let count = Int(head.pointee.count)
     var place = 0
-    while place < Int(head.pointee.count) {
+    while place < count {
       let entry = entries[place]
       place &+= 1
       let client = SubscriptionIndex.client(ofEntry: entry)
-      if SubscriptionIndex.wantsSequence(entry: entry) {
-        if sequencedFrame.count == 0 { sequencedFrame = makeSequenced(body, sequence) }
-        hand(sequencedFrame, to: client, tick.pointee.instrument, mode)
-      } else {
-        if plainFrame.count == 0 { plainFrame = makePlain(body) }
-        hand(plainFrame, to: client, tick.pointee.instrument, mode)
+      let slot = slots + client
+      if !slot.pointee.isHeld, !EntryFlags.isLimited(entry: entry), !isCrowded {
+        let frame = frames.frame(ofEntry: entry)
+        let socket = SocketID(index: UInt32(truncatingIfNeeded: client), generation: slot.pointee.generation)
+        if sockets.append(
+          socket, frame.start, frame.count, pendingMax: Int(slot.pointee.pendingBytesSoftMax))
+        {
+          slot.pointee.delivered &+= 1
+          statistics.delivered &+= 1
+          continue
+        }
       }
+      owe(key, to: client, isLimited: EntryFlags.isLimited(entry: entry))
     }
   }
 
-  /// Ends the text in the plain buffer and puts the frame header before it. The byte it adds lies behind the body, so
-  /// the other kind can still be made from the body.
-  @inline(__always)
-  private func makePlain(_ body: Int) -> Frame {
-    let text = plain + Self.headRoom
-    return frame(text, body &+ TickEncoder.writeTail(into: text + body))
-  }
+  // MARK: Notes
 
-  private func makeSequenced(_ body: Int, _ sequence: UInt64) -> Frame {
-    let text = sequenced + Self.headRoom
-    text.copyMemory(from: plain + Self.headRoom, byteCount: body)
-    return frame(
-      text, body &+ TickEncoder.writeTail(sequence: sequence, epoch: epochMillis, into: text + body))
-  }
-
-  @inline(__always)
-  private func frame(_ text: UnsafeMutableRawPointer, _ count: Int) -> Frame {
-    let header = FrameWriter.headerBytes(payloadCount: count, isMasked: false)
-    FrameWriter.writeHeader(.text, payloadCount: count, to: text - header)
-    return Frame(start: UnsafeRawPointer(text - header), count: header &+ count)
-  }
-
-  /// Copies a frame to a client's outbox, or notes that it is owed.
-  @inline(__always)
-  private func hand(_ frame: Frame, to client: Int, _ instrument: UInt32, _ mode: Mode) {
-    let slot = slots + client
-    let socket = SocketID(index: UInt32(truncatingIfNeeded: client), generation: slot.pointee.generation)
-    if !slot.pointee.isLagging, !sockets.isCrowded,
-      sockets.bytesPending(socket) <= Int(slot.pointee.pendingBytesSoftMax),
-      sockets.append(socket, frame.start, frame.count)
-    {
-      statistics.delivered &+= 1
-    } else {
-      owe(SubscriptionIndex.key(instrument, mode), to: client)
-    }
-  }
-
-  // MARK: Lagging clients
-
+  /// Notes that the newest value is due to a client.
   @inline(never)
-  private func owe(_ key: UInt32, to client: Int) {
+  private func owe(_ key: UInt32, to client: Int, isLimited: Bool) {
+    let slot = slots + client
+    if slot.pointee.isCondemned { return }
     let table = index.clients + client
     guard let row = table.pointee.find(key) else { return }
     if row.pointee.isOwed {
+      slot.pointee.conflated &+= 1
       statistics.conflated &+= 1
     } else {
       row.pointee.isOwed = true
       table.pointee.owedCount &+= 1
     }
-    if slots[client].isLagging { return }
-    slots[client].isLagging = true
-    lagging[laggingCount] = UInt32(client)
-    laggingCount &+= 1
+    if !slot.pointee.isHeld, !isLimited { hold(client) }
+    list(client)
   }
 
-  private func serveLagging() {
-    var place = 0
-    while place < laggingCount {
-      let client = Int(lagging[place])
-      serve(client)
-      if index.clients[client].owedCount == 0 {
-        slots[client].isLagging = false
-        laggingCount -= 1
-        lagging[place] = lagging[laggingCount]
-      } else {
-        place += 1
-      }
-    }
+  /// The client does not keep up: from now on it gets the newest only, until all that is owed to it has gone.
+  func hold(_ client: Int) {
+    let slot = slots + client
+    if slot.pointee.isHeld || slot.pointee.isCondemned { return }
+    statistics.held &+= 1
+    slot.pointee.isHeld = true
+    if slot.pointee.policy == .disconnect { return condemn(client) }
+    // What the kernel has not sent yet would grow old there.
+    sockets.limitUnsent(socket(client), bytes: Self.unsentBytesMax)
+    list(client)
   }
 
-  /// Sends the newest of what is owed, from where the last walk ended, once half of the soft limit is free.
-  private func serve(_ client: Int) {
-    let table = index.clients + client
-    let soft = Int(slots[client].pendingBytesSoftMax)
-    let socket = SocketID(index: UInt32(client), generation: slots[client].generation)
-    guard !sockets.isCrowded, sockets.bytesPending(socket) <= soft / 2 else { return }
-    var seen = 0
-    while seen < table.pointee.capacity, table.pointee.owedCount > 0, sockets.bytesPending(socket) <= soft {
-      let row = table.pointee.rows.unsafelyUnwrapped + (table.pointee.cursor & (table.pointee.capacity - 1))
-      if row.pointee.key != ClientSubscription.emptyKey, row.pointee.isOwed {
-        guard settle(row, of: socket) else { return }
-        table.pointee.owedCount &-= row.pointee.isOwed ? 0 : 1
-      }
-      table.pointee.cursor &+= 1
-      seen &+= 1
-    }
+  func condemn(_ client: Int) {
+    slots[client].isHeld = true
+    slots[client].isCondemned = true
+    condemned[condemnedCount] = UInt32(client)
+    condemnedCount += 1
   }
 
-  /// Sends the newest value of one row. It stays owed while the ring still holds ticks between what the loop has
-  /// handed out and the table: they would reach the client after their successor.
-  /// - Returns: false when the socket takes nothing now.
-  private func settle(_ row: UnsafeMutablePointer<ClientSubscription>, of socket: SocketID) -> Bool {
-    let mode = SubscriptionIndex.mode(ofKey: row.pointee.key)
-    let head = index.lists.head(Int(row.pointee.key))
-    guard lastValues.read(SubscriptionIndex.instrument(ofKey: row.pointee.key), into: tick) else { return true }
-    let sequence = tick.pointee.sequence(of: mode)
-    guard tick.pointee.mode >= mode.rawValue, sequence == head.pointee.delivered else { return true }
-    let body = encoder.encode(tick, mode, into: plain + Self.headRoom)
-    let entry = index.lists.entries(head)[Int(row.pointee.place)]
-    let frame =
-      SubscriptionIndex.wantsSequence(entry: entry) ? makeSequenced(body, sequence) : makePlain(body)
-    guard sockets.append(socket, frame.start, frame.count) else { return false }
-    statistics.delivered &+= 1
-    row.pointee.isOwed = false
-    return true
+  /// Something is owed to a client that is not held: a snapshot. Until it has gone, what comes goes the same way, so
+  /// that nothing is told twice.
+  func expect(_ client: Int) {
+    if slots[client].isCondemned { return }
+    slots[client].isHeld = true
+    list(client)
   }
+
+  @inline(__always)
+  func list(_ client: Int) {
+    if slots[client].isListed { return }
+    slots[client].isListed = true
+    listed[listedCount] = UInt32(client)
+    listedCount &+= 1
+  }
+
+  @inline(__always)
+  func socket(_ client: Int) -> SocketID {
+    SocketID(index: UInt32(truncatingIfNeeded: client), generation: slots[client].generation)
+  }
+
+  /// Bytes that the kernel may hold unsent for a client that lags.
+  static let unsentBytesMax: Int32 = 16_384
 }

@@ -96,7 +96,7 @@ struct Gateway {
       try bus.start()
       add("bus") { bus.stop() }
       let admin = try AdminServer(directory: settings.string(.stateDirectory)) { request in
-        KeyCommands(store: keys).answer(request)
+        ClientCommands(service: fanout).answer(request) ?? KeyCommands(store: keys).answer(request)
       }
       admin.start()
       add("administration") { admin.stop() }
@@ -150,8 +150,18 @@ struct Gateway {
     configuration.authTimeoutNanos = seconds(.webSocketAuthSeconds)
     configuration.pingIntervalNanos = seconds(.webSocketPingSeconds)
     configuration.pongTimeoutNanos = seconds(.webSocketPongSeconds)
+    configuration.loops = settings.integer(.webSocketLoops)
+    configuration.cpus = settings.strings(.webSocketCPUs).compactMap { Int($0) }
+    configuration.isBusyPolling = settings.boolean(.webSocketBusyPoll)
+    configuration.coalesceNanos = Int64(settings.integer(.webSocketCoalesceMicros)) * 1000
+    configuration.policy = DeliveryPolicy(name: settings.string(.webSocketPolicy)) ?? .every
     configuration.pendingBytesSoftMax = settings.integer(.webSocketOutboxSoftBytes)
     configuration.pendingBytesHardMax = settings.integer(.webSocketOutboxHardBytes)
+    configuration.outboundBytesMax = settings.integer(.webSocketOutboxTotalBytes)
+    configuration.pendingAgeSoftNanos = millis(.webSocketOutboxSoftMillis)
+    configuration.pendingAgeHardNanos = millis(.webSocketOutboxHardMillis)
+    configuration.pacedIntervalNanos = millis(.webSocketPacedMillis)
+    configuration.pacedRestoreNanos = seconds(.webSocketPacedRestoreSeconds)
     return configuration
   }
 
@@ -182,5 +192,6 @@ struct Gateway {
   /// Money of the sandbox is in 1e-4 rupee.
   private static let moneyPerRupee: Int64 = 10_000
 
+  private func millis(_ key: Key) -> Int64 { Int64(settings.integer(key)) * 1_000_000 }
   private func seconds(_ key: Key) -> Int64 { Int64(settings.integer(key)) * 1_000_000_000 }
 }

@@ -14,9 +14,9 @@ import TickRing
 
   @Test func `only the first and the last subscriber of an instrument and mode are told upstream`() {
     let index = Self.index(instruments: 4, clients: 8)
-    for client in 0..<5 { index.add(client: UInt32(client), 2, .quote, wantsSequence: false) }
-    index.add(client: 0, 2, .quote, wantsSequence: true)
-    index.add(client: 0, 2, .depth, wantsSequence: false)
+    for client in 0..<5 { index.add(client: UInt32(client), 2, .quote, flags: []) }
+    index.add(client: 0, 2, .quote, flags: .sequence)
+    index.add(client: 0, 2, .depth, flags: [])
     #expect(index.takeWants() == [Want(2, .quote, delta: 1), Want(2, .depth, delta: 1)])
     for client in 0..<4 { #expect(index.remove(client: UInt32(client), 2, .quote)) }
     #expect(!index.remove(client: 0, 2, .quote))
@@ -31,15 +31,15 @@ import TickRing
     let values = LastValueTable(count: 2)
     var sequencer = TickSequencer(ring: TickRing(capacity: 16), lastValues: values)
     let index = SubscriptionIndex(instrumentCount: 2, clientsMax: 2, lastValues: values)
-    #expect(index.add(client: 0, 1, .ltp, wantsSequence: true) == 0)
+    #expect(index.add(client: 0, 1, .ltp, flags: .sequence) == 0)
     for mode in [Mode.ltp, .quote] {
       var tick = exampleTick(1, mode)
       sequencer.submit(&tick, publishedNanos: 1)
     }
     // The loop has not handed these two to the first subscriber, so the second gets them as well.
-    #expect(index.add(client: 1, 1, .ltp, wantsSequence: true) == 0)
-    #expect(index.add(client: 1, 1, .quote, wantsSequence: true) == 1)
-    #expect(index.add(client: 1, 1, .depth, wantsSequence: true) == 0)
+    #expect(index.add(client: 1, 1, .ltp, flags: .sequence) == 0)
+    #expect(index.add(client: 1, 1, .quote, flags: .sequence) == 1)
+    #expect(index.add(client: 1, 1, .depth, flags: .sequence) == 0)
   }
 
   @Test func `random changes agree with a plain model`() {
@@ -59,7 +59,7 @@ import TickRing
         index.removeAll(client: UInt32(client))
         model[client] = []
       case 1..<55:
-        index.add(client: UInt32(client), UInt32(key / 3), mode, wantsSequence: step % 2 == 0)
+        index.add(client: UInt32(client), UInt32(key / 3), mode, flags: step % 2 == 0 ? .sequence : [])
         model[client].insert(key)
       default:
         let was = model[client].remove(key) != nil
@@ -89,7 +89,7 @@ import TickRing
     for client in 0..<clients {
       for number in 0..<each {
         let key = (client * 7919 + number) % (instruments * 3)
-        index.add(client: UInt32(client), UInt32(key / 3), Mode.allCases[key % 3], wantsSequence: false)
+        index.add(client: UInt32(client), UInt32(key / 3), Mode.allCases[key % 3], flags: [])
       }
     }
     #expect(index.count == 1_000_000)

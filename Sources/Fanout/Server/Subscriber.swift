@@ -1,0 +1,67 @@
+// Carries out one subscribe request, entry by entry, on the index that the context holds. Loop thread only; control path.
+
+import JSONText
+import Market
+
+struct Subscriber {
+  let client: UInt32
+  let mode: Mode
+  var flags: EntryFlags
+  var rate: UInt8 = 0
+  let wantsSnapshot: Bool
+  let context: SessionContext
+  /// Definitions for the binary stream of instruments that the connection had not subscribed to.
+  private(set) var records: [UInt8] = []
+  private var patterns = 0
+
+  /// Patterns of one message: each is compared with every name of its exchange.
+  static let patternsMax = 16
+
+  init(client: UInt32, mode: Mode, flags: EntryFlags, wantsSnapshot: Bool, context: SessionContext) {
+    self.client = client
+    self.mode = mode
+    self.flags = flags
+    self.wantsSnapshot = wantsSnapshot
+    self.context = context
+  }
+
+  mutating func subscribe(_ requested: RequestedInstrument) -> SubscribedEntry.Outcome {
+    do throws(SymbolPatternError) {
+      if let pattern = try requested.pattern() { return subscribe(pattern, requested) }
+    } catch {
+      return .failed(error.message)
+    }
+    guard let instrument = context.instrument(requested) else { return .failed(requested.notFoundMessage) }
+    if room == 0, !context.subscriptions.contains(client: client, instrument, mode) { return .failed(full) }
+    return .active(sequence: add(instrument))
+  }
+
+  /// All that match, or none when they are more than the client may have.
+  private mutating func subscribe(
+    _ pattern: SymbolPattern, _ requested: RequestedInstrument
+  ) -> SubscribedEntry.Outcome {
+    patterns += 1
+    if patterns > Self.patternsMax { return .failed("A message has at most \(Self.patternsMax) patterns") }
+    let most = context.rules.subscriptionsMax
+    let matches = pattern.matches(in: context.registry, max: most)
+    if matches.ids.isEmpty { return .failed(requested.notFoundMessage) }
+    let added = matches.ids.count { !context.subscriptions.contains(client: client, $0, mode) }
+    if matches.isCut || added > room { return .failed(full) }
+    for instrument in matches.ids { _ = add(instrument) }
+    return .matched(matches.ids.count)
+  }
+
+  private var room: Int { max(0, context.rules.subscriptionsMax - context.subscriptions.count(client: client)) }
+
+  private var full: String { "Maximum capacity reached: \(context.rules.subscriptionsMax) subscriptions per client" }
+
+  private mutating func add(_ instrument: UInt32) -> UInt64 {
+    let index = context.subscriptions
+    if flags.contains(.binary),
+      !Mode.allCases.contains(where: { index.contains(client: client, instrument, $0) })
+    {
+      context.define(instrument, in: &records)
+    }
+    return index.add(client: client, instrument, mode, flags: flags, rate: rate, wantsSnapshot: wantsSnapshot)
+  }
+}
