@@ -142,7 +142,9 @@ public final class Sockets {
   /// sends.
   public func pendingAgeNanos(_ socket: SocketID, nowNanos: Int64) -> Int64 {
     guard let state = state(socket), state.pointee.bytesPending > 0 else { return 0 }
-    return max(0, nowNanos - state.pointee.markNanos)
+    // What waits behind a mark that was passed came after the last send began: the next one sets the mark.
+    let isMarked = state.pointee.bytesSent < state.pointee.markBytes || isCipherMarked(state)
+    return isMarked ? max(0, nowNanos - state.pointee.markNanos) : 0
   }
 
   /// Lets the kernel hold at most about this many bytes that it has not sent yet, so that what a slow reader gets is

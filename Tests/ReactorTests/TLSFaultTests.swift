@@ -14,12 +14,13 @@ import TickRing
   /// Runs an encrypted server, lets a raw peer talk to it on a thread of its own, and returns the server's view: the
   /// close reason, and what the peer read.
   private func serve(
-    limits: LoopLimits = LoopLimits(), _ peer: @escaping @Sendable (borrowing RawPeer) -> [UInt8]
+    _ backend: BackendKind, limits: LoopLimits = LoopLimits(),
+    _ peer: @escaping @Sendable (borrowing RawPeer) -> [UInt8]
   ) throws -> (reason: CloseReason?, read: [UInt8], bytesHandled: Int) {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     let read = Mutex<[UInt8]>([])
     let thread = Mutex<LoopThread?>(nil)
-    let result = try runLoop(listener: listener, tls: certificates.context("good"), limits: limits) { probe in
+    let result = try runLoop(backend, listener: listener, tls: certificates.context("good"), limits: limits) { probe in
       probe.onEnd = { probe, _ in probe.stop() }
       thread.withLock {
         $0 = LoopThread(name: "peer") {
@@ -46,8 +47,9 @@ import TickRing
     return [22, 3, 1, 0, UInt8(body.count + 4), 1, 0, 0, UInt8(body.count)] + body
   }
 
-  @Test func `plain HTTP on the encrypted port ends with a cause and reaches no handler`() throws {
-    let result = try serve { peer in
+  @Test(arguments: backends)
+  func `plain HTTP on the encrypted port ends with a cause and reaches no handler`(_ backend: BackendKind) throws {
+    let result = try serve(backend) { peer in
       peer.send(Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
       return peer.readAll()
     }
@@ -55,8 +57,9 @@ import TickRing
     #expect(result.bytesHandled == 0)
   }
 
-  @Test func `a client of TLS 1_1 is told that its version is refused`() throws {
-    let result = try serve { peer in
+  @Test(arguments: backends)
+  func `a client of TLS 1_1 is told that its version is refused`(_ backend: BackendKind) throws {
+    let result = try serve(backend) { peer in
       peer.send(Self.oldHello)
       return peer.readAll()
     }
@@ -66,14 +69,15 @@ import TickRing
     #expect(result.reason == .tls("unsupported protocol"))
   }
 
-  @Test func `garbage ends with a cause`() throws {
+  @Test(arguments: backends)
+  func `garbage ends with a cause`(_ backend: BackendKind) throws {
     var generator = SeededGenerator()
     let seed = generator.seed
     for _ in 0..<20 {
       let bytes = (0..<Int.random(in: 6...4000, using: &generator)).map { _ in
         UInt8.random(in: 0...255, using: &generator)
       }
-      let result = try serve { peer in
+      let result = try serve(backend) { peer in
         peer.send(bytes)
         shutdown(peer.descriptor, Int32(SHUT_WR))
         return peer.readAll()
@@ -86,8 +90,9 @@ import TickRing
     }
   }
 
-  @Test func `a peer that leaves in the handshake is told from one that closes later`() throws {
-    let result = try serve { peer in
+  @Test(arguments: backends)
+  func `a peer that leaves in the handshake is told from one that closes later`(_ backend: BackendKind) throws {
+    let result = try serve(backend) { peer in
       peer.send(Self.beginning)
       shutdown(peer.descriptor, Int32(SHUT_WR))
       return peer.readAll()
@@ -95,8 +100,9 @@ import TickRing
     #expect(result.reason == .tls("the peer ended the connection during the handshake"))
   }
 
-  @Test func `a reset in the handshake is a reset`() throws {
-    let result = try serve { peer in
+  @Test(arguments: backends)
+  func `a reset in the handshake is a reset`(_ backend: BackendKind) throws {
+    let result = try serve(backend) { peer in
       peer.send(Self.beginning)
       usleep(50_000)
       peer.resetOnClose()
@@ -105,20 +111,22 @@ import TickRing
     #expect(result.reason == .failed(errno: ECONNRESET))
   }
 
-  @Test func `a handshake that is never finished is cut`() throws {
+  @Test(arguments: backends)
+  func `a handshake that is never finished is cut`(_ backend: BackendKind) throws {
     var limits = LoopLimits()
     limits.handshakeNanos = 100_000_000
-    let result = try serve(limits: limits) { peer in
+    let result = try serve(backend, limits: limits) { peer in
       peer.send(Self.beginning)
       return peer.readAll()
     }
     #expect(result.reason == .tls("the handshake was not completed in time"))
   }
 
-  @Test func `a server that does not answer in TLS is refused by the client`() throws {
+  @Test(arguments: backends)
+  func `a server that does not answer in TLS is refused by the client`(_ backend: BackendKind) throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     let client = try certificates.client()
-    let reasons = try runLoop(listener: listener) { probe in
+    let reasons = try runLoop(backend, listener: listener) { probe in
       probe.receivesWhole = { probe, socket, _ in
         _ = probe.sockets.append(socket, Array("HTTP/1.1 400 No\r\n\r\n".utf8))
       }
@@ -132,13 +140,16 @@ import TickRing
     #expect(reasons.contains(.tls("wrong version number")), "\(reasons)")
   }
 
-  @Test func `a stop does not wait for an encrypted peer that never reads, and gives all memory back`() throws {
+  @Test(arguments: backends)
+  func `a stop does not wait for an encrypted peer that never reads, and gives all memory back`(_ backend: BackendKind)
+    throws
+  {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     // Enough for the handshake, then nothing more is taken.
     let relay = try Relay(to: listener.port, serverBytesMax: 20_000)
     let client = try certificates.client()
     let size = 20_000_000
-    let result = try runLoop(listener: listener, tls: certificates.context("good")) { probe in
+    let result = try runLoop(backend, listener: listener, tls: certificates.context("good")) { probe in
       probe.receivesWhole = { probe, socket, bytes in
         guard bytes.first == UInt8(ascii: "?") else { return }
         #expect(probe.sockets.append(socket, [UInt8](repeating: 1, count: size)))
@@ -154,12 +165,15 @@ import TickRing
     #expect(result == (2, 0, 0, 0))
   }
 
-  @Test func `the bound of the outboxes holds for encrypted sockets, and a full one still drains`() throws {
+  @Test(arguments: backends)
+  func `the bound of the outboxes holds for encrypted sockets, and a full one still drains`(_ backend: BackendKind)
+    throws
+  {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     var limits = LoopLimits()
     limits.outboundBytesMax = 64 * 1024
     let client = try certificates.client()
-    let result = try runLoop(listener: listener, tls: certificates.context("good"), limits: limits) { probe in
+    let result = try runLoop(backend, listener: listener, tls: certificates.context("good"), limits: limits) { probe in
       probe.receivesWhole = { probe, socket, bytes in
         guard bytes.first == UInt8(ascii: "?") else { return }
         #expect(!probe.sockets.append(socket, [UInt8](repeating: 1, count: 100_000)))
@@ -177,15 +191,19 @@ import TickRing
     #expect(result == (60_000, 0))
   }
 
-  @Test func `a thousand connections come at once, more than a turn takes, and leave nothing behind`() throws {
+  @Test(arguments: backends)
+  func `a thousand connections come at once, more than a turn takes, and leave nothing behind`(_ backend: BackendKind)
+    throws
+  {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     let clients = 1000
     let client = try certificates.client()
     let address = SocketAddress(host: "127.0.0.1", port: listener.port)!
     var limits = LoopLimits()
     limits.handshakeNanos = 120_000_000_000
+    limits.drainNanos = 120_000_000_000
     try ProcessLimits.raiseDescriptors(to: 4096)
-    let result = try runLoop(listener: listener, tls: certificates.context("good"), limits: limits) { probe in
+    let result = try runLoop(backend, listener: listener, tls: certificates.context("good"), limits: limits) { probe in
       probe.onAccepted = { probe, socket in
         _ = probe.sockets.append(socket, Array("welcome".utf8))
         probe.sockets.closeAfterFlush(socket)
@@ -239,7 +257,10 @@ import TickRing
     }
   }
 
-  @Test func `a reload serves the new certificate to new connections, and a bad file changes nothing`() throws {
+  @Test(arguments: backends)
+  func `a reload serves the new certificate to new connections, and a bad file changes nothing`(_ backend: BackendKind)
+    throws
+  {
     let live = certificates.directory + "/live"
     let certificates = certificates
     @Sendable func install(_ name: String) {
@@ -256,7 +277,7 @@ import TickRing
     let directory = certificates.directory
     let stage = Mutex(0)
     let first = Mutex<SocketID?>(nil)
-    let result = try runLoop(listener: listener, tls: server) { probe in
+    let result = try runLoop(backend, listener: listener, tls: server) { probe in
       func connect(_ probe: ProbeHandler, _ name: String) {
         #expect(throws: Never.self) {
           _ = try probe.sockets.connect(to: address, securedBy: client, hostName: name)

@@ -15,8 +15,10 @@ import TickRing
   /// Bytes that tell their place.
   static func pattern(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 131 >> 5) } }
 
-  @Test(arguments: [16_384, 1, 5, 700])
-  func `appends of every size come back whole, however the bytes are cut on their way`(bufferBytes: Int) throws {
+  @Test(arguments: backends, [16_384, 1, 5, 700])
+  func `appends of every size come back whole, however the bytes are cut on their way`(
+    _ backend: BackendKind, bufferBytes: Int
+  ) throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     var generator = SeededGenerator()
     let seed = generator.seed
@@ -30,7 +32,7 @@ import TickRing
     limits.receiveBufferBytes = bufferBytes
     let (all, client) = (sizes.reduce(0, +), try certificates.client())
     let appends = sizes
-    let result = try runLoop(listener: listener, tls: certificates.context("good"), limits: limits) { probe in
+    let result = try runLoop(backend, listener: listener, tls: certificates.context("good"), limits: limits) { probe in
       let mine = Mutex<SocketID?>(nil)
       probe.onConnected = { probe, socket in
         mine.withLock { $0 = socket }
@@ -65,11 +67,12 @@ import TickRing
     #expect(result.3 == 0)
   }
 
-  @Test func `what is appended in a turn makes few records, and a fence begins a new one`() throws {
+  @Test(arguments: backends)
+  func `what is appended in a turn makes few records, and a fence begins a new one`(_ backend: BackendKind) throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     let relay = try Relay(to: listener.port)
     let client = try certificates.client()
-    let received = try runLoop(listener: listener, tls: certificates.context("good")) { probe in
+    let received = try runLoop(backend, listener: listener, tls: certificates.context("good")) { probe in
       probe.onAccepted = { probe, socket in
         // Before the handshake: waits for it.
         #expect(probe.sockets.append(socket, Array("first".utf8)))
@@ -99,13 +102,14 @@ import TickRing
     #expect(tail == [5, 16_384, 16_384, 7232, 5, 5, 2])
   }
 
-  @Test func `a large outbox arrives whole before the end that closeAfterFlush asks for`() throws {
+  @Test(arguments: backends)
+  func `a large outbox arrives whole before the end that closeAfterFlush asks for`(_ backend: BackendKind) throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     let bytes = Self.pattern(9_000_017)
     var limits = LoopLimits()
     limits.drainNanos = 120_000_000_000
     let client = try certificates.client()
-    let result = try runLoop(listener: listener, tls: certificates.context("good"), limits: limits) { probe in
+    let result = try runLoop(backend, listener: listener, tls: certificates.context("good"), limits: limits) { probe in
       probe.onAccepted = { probe, socket in
         #expect(probe.sockets.append(socket, bytes))
         probe.sockets.closeAfterFlush(socket)
@@ -122,13 +126,13 @@ import TickRing
     #expect(Set(result.2) == ["local", "peer"])
   }
 
-  @Test(arguments: ["-tls1_2", "-tls1_3"])
-  func `the openssl client verifies, speaks and hears us`(version: String) throws {
+  @Test(arguments: backends, ["-tls1_2", "-tls1_3"])
+  func `the openssl client verifies, speaks and hears us`(_ backend: BackendKind, version: String) throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     let output = Mutex("")
     let thread = Mutex<LoopThread?>(nil)
     let certificates = certificates
-    let heard = try runLoop(listener: listener, tls: certificates.context("good")) { probe in
+    let heard = try runLoop(backend, listener: listener, tls: certificates.context("good")) { probe in
       probe.receivesWhole = { probe, socket, bytes in
         guard bytes.last == UInt8(ascii: "!") else { return }
         #expect(probe.sockets.append(socket, Self.pattern(50_000).map { $0 % 26 + 97 }))
@@ -153,19 +157,21 @@ import TickRing
     #expect(output.withLock { $0 } == String(decoding: Self.pattern(50_000).map { $0 % 26 + 97 }, as: UTF8.self))
   }
 
-  @Test(arguments: [
-    ("good", "other.example", "hostname mismatch"), ("second", "127.0.0.1", "IP address mismatch"),
-    ("expired", "localhost", "certificate has expired"), ("self", "localhost", "self-signed certificate"),
-  ])
+  @Test(
+    arguments: backends,
+    [
+      ("good", "other.example", "hostname mismatch"), ("second", "127.0.0.1", "IP address mismatch"),
+      ("expired", "localhost", "certificate has expired"), ("self", "localhost", "self-signed certificate"),
+    ])
   func `a server that cannot prove itself is refused, and both sides say why`(
-    certificate: String, hostName: String, cause: String
+    _ backend: BackendKind, _ offer: (certificate: String, hostName: String, cause: String)
   ) throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     let client = try certificates.client()
-    let result = try runLoop(listener: listener, tls: certificates.context(certificate)) { probe in
+    let result = try runLoop(backend, listener: listener, tls: certificates.context(offer.certificate)) { probe in
       probe.onEnd = { probe, _ in if probe.closed.count == 2 { probe.stop() } }
       _ = try probe.sockets.connect(
-        to: SocketAddress(host: "127.0.0.1", port: listener.port)!, securedBy: client, hostName: hostName)
+        to: SocketAddress(host: "127.0.0.1", port: listener.port)!, securedBy: client, hostName: offer.hostName)
     } result: { probe in
       (probe.connected.count, probe.accepted.count, probe.closed.map { ($0.0, $0.1) }, probe.accepted)
     }
@@ -178,16 +184,18 @@ import TickRing
       if result.3.contains(socket) {
         #expect(text.contains("alert"), "\(text)")
       } else {
-        #expect(text == "certificate verify failed: \(cause)")
+        #expect(text == "certificate verify failed: \(offer.cause)")
       }
     }
   }
 
-  @Test func `an authority that is not known is named, and no authority is asked when told so`() throws {
+  @Test(arguments: backends)
+  func `an authority that is not known is named, and no authority is asked when told so`(_ backend: BackendKind) throws
+  {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     let port = listener.port
     let (stranger, anyone) = (try TLSClientContext(), try TLSClientContext(authorities: .anyone))
-    let result = try runLoop(listener: listener, tls: certificates.context("good")) { probe in
+    let result = try runLoop(backend, listener: listener, tls: certificates.context("good")) { probe in
       probe.onConnected = { probe, socket in probe.sockets.closeAfterFlush(socket) }
       probe.onEnd = { probe, _ in if probe.closed.count == 4 { probe.stop() } }
       for context in [stranger, anyone] {
@@ -200,5 +208,34 @@ import TickRing
     #expect(result.0 == 1)
     #expect(result.1.contains(.tls("certificate verify failed: unable to get local issuer certificate")))
     #expect(result.1.contains(.local))
+  }
+
+  @Test(arguments: backends, [false, true])
+  func `what was appended just now has no age, however long the socket was idle`(
+    _ backend: BackendKind, isEncrypted: Bool
+  ) throws {
+    let listener = try Listener(host: "127.0.0.1", port: 0)
+    let address = SocketAddress(host: "127.0.0.1", port: listener.port)!
+    let (client, server) = (try certificates.client(), try certificates.context("good"))
+    let rounds = try runLoop(backend, listener: listener, tls: isEncrypted ? server : nil) { probe in
+      let answer = { (probe: ProbeHandler, socket: SocketID) in
+        _ = probe.sockets.append(socket, Array("x".utf8))
+        #expect(probe.sockets.pendingAgeNanos(socket, nowNanos: SystemClock.monotonicNanos()) == 0)
+      }
+      probe.onConnected = answer
+      probe.receivesWhole = { probe, socket, _ in
+        usleep(1000)
+        probe.receives < 8 ? answer(probe, socket) : probe.sockets.closeAfterFlush(socket)
+      }
+      probe.onEnd = { probe, _ in if probe.closed.count == 2 { probe.stop() } }
+      if isEncrypted {
+        _ = try probe.sockets.connect(to: address, securedBy: client, hostName: "localhost")
+      } else {
+        _ = try probe.sockets.connect(to: address)
+      }
+    } result: {
+      $0.receives
+    }
+    #expect(rounds == 8)
   }
 }

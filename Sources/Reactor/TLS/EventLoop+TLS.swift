@@ -108,9 +108,11 @@ extension EventLoop {
     _ index: UInt32, _ state: UnsafeMutablePointer<SocketState>, _ session: UnsafeMutablePointer<TLSSession>,
     _ now: Int64
   ) {
-    if session.pointee.cipherBytes == 0 { sockets.noteAge(state, now) }
+    // Before a new batch, and before what a handshake has to say: all earlier bytes have left.
+    if session.pointee.cipherBytes == 0 || session.pointee.isCipherFresh { sockets.noteAge(state, now) }
     sockets.encrypt(index, state, session)
     guard session.pointee.cipherBytes > 0, state.pointee.phase != .closing else { return }
+    session.pointee.isCipherFresh = false
     submit(index, state, session.pointee.cipher, session.pointee.cipherBytes)
   }
 }

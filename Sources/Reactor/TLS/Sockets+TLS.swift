@@ -209,11 +209,18 @@ extension Sockets {
     guard session.pointee.cipherBytes + count <= TLSSession.cipherBytesMax,
       add(bytes, count, to: &session.pointee.cipher)
     else { return false }
+    if session.pointee.cipherBytes == 0 { session.pointee.isCipherFresh = true }
     session.pointee.cipherBytes += count
     let state = states + Int(session.pointee.index)
     state.pointee.bytesPending += count
     mark(session.pointee.index, state)
     return true
+  }
+
+  /// Whether cipher text is under way, for whose age the mark stands.
+  func isCipherMarked(_ state: UnsafeMutablePointer<SocketState>) -> Bool {
+    guard let session = state.pointee.session else { return false }
+    return session.pointee.cipherBytes > 0 && !session.pointee.isCipherFresh
   }
 
   /// Takes sent cipher text off the front.

@@ -29,6 +29,8 @@ import Glibc
   /// Cipher text that waits to be sent, or is being sent.
   var cipher = BlockList()
   var cipherBytes = 0
+  /// None of it has been handed to the kernel.
+  var isCipherFresh = false
   /// Received bytes of a handshake that was put off.
   var waiting = BlockList()
   var waitingBytes = 0
