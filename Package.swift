@@ -122,8 +122,8 @@ if !coreOnly {
     .executableTarget(
       name: "tickgate-bench",
       dependencies: [
-        "CLinux", "CMallocCount", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Fanout",
-        "Simulator", logging,
+        "CLinux", "CMallocCount", "CUring", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize",
+        "Fanout", "Simulator", logging,
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],

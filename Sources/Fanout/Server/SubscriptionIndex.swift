@@ -132,6 +132,14 @@ package final class SubscriptionIndex {
     clients[Int(client)].find(Self.key(instrument, mode)) != nil
   }
 
+  /// What the client asked for beside the values; nil without such a subscription.
+  package func flags(client: UInt32, _ instrument: UInt32, _ mode: Mode) -> EntryFlags? {
+    let key = Self.key(instrument, mode)
+    return clients[Int(client)].find(key).map { row in
+      EntryFlags(rawValue: lists.entries(lists.head(Int(key)))[Int(row.pointee.place)] & EntryFlags.bits)
+    }
+  }
+
   package func count(client: UInt32) -> Int { clients[Int(client)].count }
 
   /// Subscriptions of a client whose newest value it has not got yet.

@@ -90,4 +90,34 @@ enum Pieces {
     let bytes = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 16)
     measure.piece("mask 4 KiB") { index in Masking.apply(UInt32(truncatingIfNeeded: index), to: bytes, count: 4096) }
   }
+
+  /// Subscriptions of a thousand clients coming and going.
+  static func index(_ measure: inout Measure) {
+    let clients: UInt32 = 1000
+    let instruments: UInt32 = 100
+    let index = SubscriptionIndex(
+      instrumentCount: Int(instruments), clientsMax: Int(clients), lastValues: LastValueTable(count: Int(instruments)))
+    // All but one client stay, so that lists have a length and a first or last subscriber is not the rule.
+    for client in 1..<clients {
+      for instrument in UInt32(0)..<10 { index.add(client: client, (client &+ instrument) % instruments, .ltp, flags: []) }
+    }
+    _ = index.takeWants()
+    measure.piece("subscription add and remove") { number in
+      let instrument = UInt32(truncatingIfNeeded: number) % instruments
+      index.add(client: 0, instrument, .ltp, flags: [])
+      index.remove(client: 0, instrument, .ltp)
+    }
+  }
+
+  /// What needs more than one thread.
+  static func threads(_ measure: inout Measure) {
+    let repetitions = max(1, min(5, measure.repetitions / 8))
+    let tick = fullTick()
+    tick.pointee.mode = Mode.ltp.rawValue
+    measure.add(RingBroadcast.measure("ring to 4 readers ltp", tick, repetitions))
+    tick.pointee.mode = Mode.depth.rawValue
+    measure.add(RingBroadcast.measure("ring to 4 readers full", tick, repetitions))
+    if let piece = WakePingPong.measure("wake by eventfd", .eventfd, repetitions) { measure.add(piece) }
+    if let piece = WakePingPong.measure("wake by message", .message, repetitions) { measure.add(piece) }
+  }
 }

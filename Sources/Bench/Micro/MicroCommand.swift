@@ -11,7 +11,7 @@ import WebSocket
 
 struct MicroCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "micro", abstract: "CPU time and allocations of the pieces of the tick path, one thread.",
+    commandName: "micro", abstract: "CPU time and allocations of the pieces of the tick path.",
     discussion: "With --check, fails when a figure is above benchmarks/thresholds.json.")
 
   @Option(help: "Repetitions of each piece; the least time counts.") var repetitions = 40
@@ -24,6 +24,8 @@ struct MicroCommand: ParsableCommand {
     Pieces.ring(&measure)
     Pieces.encode(&measure)
     Pieces.mask(&measure)
+    Pieces.index(&measure)
+    Pieces.threads(&measure)
     for row in measure.rows { print(row.text) }
     guard let check else { return }
     let problems = try Thresholds(Self.read(check)).problems(measure.rows, allocationsOnly: allocationsOnly)
@@ -32,7 +34,10 @@ struct MicroCommand: ParsableCommand {
     print("all \(measure.rows.count) pieces within \(check)")
   }
 
-  private static func read(_ path: String) throws -> [UInt8] { try LoadCommand.read(path) }
+  private static func read(_ path: String) throws -> [UInt8] {
+    guard let bytes = readFile(path) else { throw ValidationError("cannot read \(path)") }
+    return bytes
+  }
 }
 
 /// One measured piece.
@@ -67,9 +72,11 @@ struct Measure {
       least = min(least, tg_thread_cpu_nanos() - start)
     }
     let allocated = tg_thread_allocations() - allocations
-    rows.append(
-      MeasuredPiece(name: name, nanos: Double(least) / Double(Self.loops * per), allocations: allocated))
+    add(MeasuredPiece(name: name, nanos: Double(least) / Double(Self.loops * per), allocations: allocated))
   }
+
+  /// A piece that was measured in another way.
+  mutating func add(_ piece: MeasuredPiece) { rows.append(piece) }
 }
 
 /// `benchmarks/thresholds.json`: {"piece": {"ns": most, "allocations": most}}.

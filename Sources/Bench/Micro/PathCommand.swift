@@ -104,7 +104,7 @@ struct FrameFeed: ~Copyable {
   private(set) var ticks: UInt64 = 0
 
   private static let packetsPerFrame = 100
-  private static let turnNanos: Int64 = 1_000_000
+  private static let turnMicros: UInt32 = 1000
 
   init(universe: Universe, ring: TickRing, lastValues: LastValueTable) {
     self.universe = universe
@@ -136,8 +136,7 @@ struct FrameFeed: ~Copyable {
         push(count)
         sent += count
       }
-      var pause = timespec(tv_sec: 0, tv_nsec: Int(Self.turnNanos))
-      nanosleep(&pause, nil)
+      usleep(Self.turnMicros)
     }
   }
 
