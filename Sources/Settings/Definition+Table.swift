@@ -76,14 +76,11 @@ extension Definition {
       .webSocketCoalesceMicros, .integer(0...1_000_000), .integer(0),
       "Microseconds a tick may wait so that others share its sends: less CPU for more latency. 0 sends at once."),
     Definition(
-      .webSocketDeflate, .boolean, .boolean(true),
-      "Compresses messages for clients that offer permessage-deflate: each message once for all of them. false declines."
-    ),
-    Definition(
-      .webSocketDeflateLevel, .integer(1...9), .integer(1), "1 is fast, 9 is small."),
+      .webSocketDeflateLevel, .integer(1...9), .integer(1), "How hard messages are compressed: 1 is fast, 9 is small."),
     Definition(
       .webSocketDeflateClientsMax, .integer(0...1_000_000), .integer(1000),
-      "Clients of one thread beyond which offers of permessage-deflate are declined."),
+      "Clients of one thread whose offer of permessage-deflate is taken: each message is compressed once for all of them. "
+        + "Further ones are declined; 0 declines all."),
     Definition(
       .webSocketPolicy, .choice(["every", "conflate", "disconnect"]), .string("every"),
       "What clients get that do not choose: every tick, conflated only while they are slow; the newest per symbol and "

@@ -26,7 +26,6 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case webSocketCPUs = "ws.cpus"
   case webSocketBusyPoll = "ws.busy_poll"
   case webSocketCoalesceMicros = "ws.coalesce_us"
-  case webSocketDeflate = "ws.deflate"
   case webSocketDeflateLevel = "ws.deflate_level"
   case webSocketDeflateClientsMax = "ws.deflate_clients_max"
   case webSocketPolicy = "ws.policy"

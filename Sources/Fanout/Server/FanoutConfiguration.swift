@@ -68,11 +68,10 @@ public struct FanoutConfiguration: Sendable {
   /// How long clients may take to read their close frames when the server stops.
   public var stopTimeoutNanos: Int64 = 3_000_000_000
 
-  /// Compresses messages for clients that offer permessage-deflate, once for all of them. False declines.
-  public var isDeflating = true
   /// 1 (fast) to 9 (small).
   public var deflateLevel = 1
-  /// Clients of one loop beyond which further offers are declined.
+  /// Clients of one loop whose offer of permessage-deflate is taken; 0 declines all. A message is compressed once for
+  /// all of them.
   public var deflateClientsMax = 1000
 
   /// Answer of `get_supported_brokers`; empty for the names of the feeds.
@@ -88,7 +87,7 @@ public struct FanoutConfiguration: Sendable {
 
   /// A loop's own, nil when compression is declined.
   func makeDeflater() -> PayloadDeflater? {
-    guard isDeflating, deflateClientsMax > 0 else { return nil }
+    guard deflateClientsMax > 0 else { return nil }
     var options = PayloadDeflater.Options()
     options.level = deflateLevel
     return PayloadDeflater(options)

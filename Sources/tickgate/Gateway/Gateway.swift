@@ -168,7 +168,6 @@ struct Gateway {
     configuration.cpus = settings.strings(.webSocketCPUs).compactMap { Int($0) }
     configuration.isBusyPolling = settings.boolean(.webSocketBusyPoll)
     configuration.coalesceNanos = Int64(settings.integer(.webSocketCoalesceMicros)) * 1000
-    configuration.isDeflating = settings.boolean(.webSocketDeflate)
     configuration.deflateLevel = settings.integer(.webSocketDeflateLevel)
     configuration.deflateClientsMax = settings.integer(.webSocketDeflateClientsMax)
     configuration.policy = DeliveryPolicy(name: settings.string(.webSocketPolicy)) ?? .every
