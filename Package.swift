@@ -78,6 +78,14 @@ for test in testsOfCore where wantedTests?.contains(test.name) ?? true {
     .testTarget(name: test.name, dependencies: test.dependencies + ["TestSupport"], swiftSettings: strict))
 }
 
+// What the Autobahn suite talks to (scripts/conformance): no part of the product's build.
+if coreOnly {
+  targets.append(
+    .executableTarget(
+      name: "tickgate-echo", dependencies: ["Reactor", "TickRing", "WebSocket", logging], path: "Tests/Conformance",
+      exclude: ["judge.py"], swiftSettings: strict))
+}
+
 if !coreOnly {
   dependencies += [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -1,5 +1,6 @@
 import Market
 import Normalize
+import Reactor
 
 /// One configured feed: what the loop needs to run it.
 public struct FeedDefinition: Sendable {
@@ -39,6 +40,7 @@ public struct FeedConfiguration: Sendable {
   /// Seed of the reconnect jitter.
   public var seed: UInt64 = 1
   public var cpu: Int?
+  public var backend = BackendKind.auto
 
   public init() {}
 }

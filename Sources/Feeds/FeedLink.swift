@@ -150,7 +150,7 @@ final class FeedLink {
     switch reason {
     case .local: break
     case .peer: on(.lost(.serverClose), now: now)
-    case .failed: on(.lost(.network), now: now)
+    case .failed, .tls: on(.lost(.network), now: now)
     }
   }
 

@@ -60,11 +60,10 @@ public final class FeedService: WantedSubscriptions, CacheInvalidationSink {
         limits.receiveBufferBytes = Self.receiveBufferBytes
         let sockets = Sockets(limits: limits)
         let handler = makeLoop(sockets)
-        let backend = try UringBackend(limits: limits)
-        let loop = EventLoop(handler: handler, sockets: sockets, backend: backend, waker: waker, log: log)
-        gate.open(.success(()))
-        handler.start(now: SystemClock.monotonicNanos())
-        loop.run()
+        try LoopRunner.run(configuration.backend, handler: handler, sockets: sockets, waker: waker, log: log) {
+          gate.open(.success(()))
+          handler.start(now: SystemClock.monotonicNanos())
+        }
       } catch {
         gate.open(.failure(error))
       }

@@ -1,6 +1,6 @@
-// A JSON text (RFC 8259) read into a flat list of nodes that point into it, so that a value can be told apart as it
-// was written (`1` and `1.0` are different here) and echoed byte by byte. For control messages of clients and brokers:
-// it allocates, and is never used per tick. Hostile input is bounded by `JSONLimits`.
+// A JSON text (RFC 8259) that owns its bytes, with values that can be kept, told apart as they were written (`1` and
+// `1.0` are different here) and echoed byte by byte. For control messages of clients and brokers: it allocates, and is
+// never used per tick. Any thread. Hostile input is bounded by `JSONLimits`. `JSONReader` is the way without copies.
 
 /// Bounds on foreign JSON.
 public struct JSONLimits: Sendable {
@@ -23,7 +23,7 @@ public enum JSONError: Error, Equatable {
   case tooManyValues
 }
 
-public enum JSONKind: UInt8, Sendable {
+public enum JSONKind: UInt8, Sendable, BitwiseCopyable {
   case object, array, string
   /// A number written without fraction and exponent.
   case integer
@@ -34,28 +34,21 @@ public enum JSONKind: UInt8, Sendable {
 
 /// One parsed text. A value type; `JSONValue`s keep it alive.
 public struct JSONDocument: Sendable {
-  struct Node: Sendable {
-    var kind: JSONKind
-    /// A string with backslashes, or the value of a bool.
-    var flag: Bool
-    var start: Int32
-    var end: Int32
-    /// Index of the first node after this value and all it contains.
-    var next: Int32
-  }
-
-  let bytes: [UInt8]
-  let nodes: [Node]
+  private let bytes: [UInt8]
+  private let nodes: [JSONNode]
 
   public init(_ text: UnsafeRawBufferPointer, limits: JSONLimits = JSONLimits()) throws(JSONError) {
-    try self.init(Array(text), limits: limits)
+    var reader = JSONReader(limits: limits)
+    _ = try reader.read(text)
+    bytes = Array(text)
+    nodes = Array(reader.nodesRead)
   }
 
   public init(_ text: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) {
-    guard String(validating: text, as: UTF8.self) != nil else { throw .notUTF8 }
-    var parser = JSONParser(text: text, limits: limits)
-    nodes = try parser.parse()
-    bytes = text
+    let read = text.withUnsafeBytes { text in
+      Result { () throws(JSONError) in try JSONDocument(text, limits: limits) }
+    }
+    self = try read.get()
   }
 
   public init(_ text: String, limits: JSONLimits = JSONLimits()) throws(JSONError) {
@@ -63,78 +56,58 @@ public struct JSONDocument: Sendable {
   }
 
   public var root: JSONValue { JSONValue(document: self, index: 0) }
+
+  /// The value at `index` without ownership, for as long as the call lasts.
+  fileprivate func withView<Result>(_ index: Int, _ body: (JSONView) -> Result) -> Result {
+    bytes.withUnsafeBytes { bytes in
+      nodes.withUnsafeBufferPointer { nodes in
+        // A parsed text has at least one byte and one node.
+        body(
+          JSONView(
+            text: bytes.baseAddress.unsafelyUnwrapped, nodes: nodes.baseAddress.unsafelyUnwrapped, index: index))
+      }
+    }
+  }
 }
 
 /// A value inside a document.
 public struct JSONValue: Sendable {
-  let document: JSONDocument
-  let index: Int
+  fileprivate let document: JSONDocument
+  fileprivate let index: Int
 
-  private var node: JSONDocument.Node { document.nodes[index] }
+  private func view<Result>(_ body: (JSONView) -> Result) -> Result { document.withView(index, body) }
 
-  public var kind: JSONKind { node.kind }
+  public var kind: JSONKind { view { $0.kind } }
   public var isNull: Bool { kind == .null }
 
   /// The text of the value as it was written.
-  public var raw: ArraySlice<UInt8> { document.bytes[Int(node.start)..<Int(node.end)] }
+  public var raw: [UInt8] { view { Array($0.raw) } }
 
   /// Nil unless a string.
-  public var string: String? {
-    guard kind == .string else { return nil }
-    let body = document.bytes[Int(node.start) + 1..<Int(node.end) - 1]
-    return node.flag ? JSONParser.unescape(body) : String(decoding: body, as: UTF8.self)
-  }
+  public var string: String? { view { $0.string } }
 
   /// Nil unless written as an integer that fits.
-  public var integer: Int64? {
-    guard kind == .integer else { return nil }
-    return Int64(String(decoding: raw, as: UTF8.self))
-  }
+  public var integer: Int64? { view { $0.integer } }
 
   /// Any number.
-  public var double: Double? {
-    guard kind == .integer || kind == .real else { return nil }
-    return Double(String(decoding: raw, as: UTF8.self))
-  }
+  public var double: Double? { view { $0.double } }
 
-  public var bool: Bool? { kind == .bool ? node.flag : nil }
+  public var bool: Bool? { view { $0.bool } }
 
   /// Member of an object; the last one where a key is repeated.
   public subscript(key: String) -> JSONValue? {
-    guard kind == .object else { return nil }
-    var found: JSONValue?
-    var at = index + 1
-    let end = Int(node.next)
-    while at < end {
-      let name = JSONValue(document: document, index: at)
-      if name.string == key { found = JSONValue(document: document, index: at + 1) }
-      at = Int(document.nodes[at + 1].next)
-    }
-    return found
+    view { $0[key]?.index }.map { JSONValue(document: document, index: $0) }
   }
 
   /// Elements of an array; empty for anything else.
   public var elements: [JSONValue] {
-    guard kind == .array else { return [] }
-    var values: [JSONValue] = []
-    var at = index + 1
-    while at < Int(node.next) {
-      values.append(JSONValue(document: document, index: at))
-      at = Int(document.nodes[at].next)
-    }
-    return values
+    view { view in view.elements.map { JSONValue(document: document, index: $0.index) } }
   }
 
   /// Members of an object in order; empty for anything else.
   public var members: [(key: String, value: JSONValue)] {
-    guard kind == .object else { return [] }
-    var values: [(key: String, value: JSONValue)] = []
-    var at = index + 1
-    while at < Int(node.next) {
-      let name = JSONValue(document: document, index: at)
-      values.append((name.string ?? "", JSONValue(document: document, index: at + 1)))
-      at = Int(document.nodes[at + 1].next)
+    view { view in
+      view.members.map { ($0.key.string ?? "", JSONValue(document: document, index: $0.value.index)) }
     }
-    return values
   }
 }

@@ -4,7 +4,8 @@ public struct JSONWriter {
   public private(set) var bytes: [UInt8] = []
   private var needsComma = false
 
-  public init() {}
+  /// - Parameter capacity: bytes to make room for at once.
+  public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
   public mutating func beginObject() { open(UInt8(ascii: "{")) }
   public mutating func endObject() { close(UInt8(ascii: "}")) }
@@ -42,7 +43,12 @@ public struct JSONWriter {
   }
 
   /// A value that is JSON already, e.g. one that is echoed.
-  public mutating func raw(_ json: some Sequence<UInt8>) {
+  public mutating func raw(_ json: UnsafeRawBufferPointer) {
+    separate()
+    bytes.append(contentsOf: json)
+  }
+
+  public mutating func raw(_ json: [UInt8]) {
     separate()
     bytes.append(contentsOf: json)
   }
@@ -50,6 +56,22 @@ public struct JSONWriter {
   public mutating func raw(_ json: StaticString) {
     separate()
     bytes.append(contentsOf: UnsafeBufferPointer(start: json.utf8Start, count: json.utf8CodeUnitCount))
+  }
+
+  /// Appends a piece of JSON as it is: whoever uses this places its commas. What follows by other means gets one.
+  public mutating func verbatim(_ json: UnsafeRawBufferPointer) {
+    bytes.append(contentsOf: json)
+    needsComma = true
+  }
+
+  public mutating func verbatim(_ json: [UInt8]) {
+    bytes.append(contentsOf: json)
+    needsComma = true
+  }
+
+  public mutating func verbatim(_ json: StaticString) {
+    bytes.append(contentsOf: UnsafeBufferPointer(start: json.utf8Start, count: json.utf8CodeUnitCount))
+    needsComma = true
   }
 
   public mutating func member(_ name: String, _ text: String) {
@@ -85,6 +107,23 @@ public struct JSONWriter {
   /// Appends `text` as a JSON string, quotes included, ASCII only.
   public static func quote(_ text: String, into bytes: inout [UInt8]) {
     bytes.append(UInt8(ascii: "\""))
+    escape(text, into: &bytes)
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// Whether a byte stands for itself inside a JSON string of ours.
+  public static func isPlain(_ byte: UInt8) -> Bool {
+    byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+  }
+
+  /// Appends what stands between the quotes of `text` as a JSON string, ASCII only.
+  public static func escape(_ text: String, into bytes: inout [UInt8]) {
+    let isPlain = text.utf8.withContiguousStorageIfAvailable { utf8 in
+      guard utf8.allSatisfy(JSONWriter.isPlain) else { return false }
+      bytes.append(contentsOf: utf8)
+      return true
+    }
+    if isPlain == true { return }
     for unit in text.utf16 {
       switch unit {
       case 0x22, 0x5C:
@@ -99,6 +138,5 @@ public struct JSONWriter {
         bytes.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8)
       }
     }
-    bytes.append(UInt8(ascii: "\""))
   }
 }

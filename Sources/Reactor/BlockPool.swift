@@ -27,6 +27,46 @@ extension UnsafeMutablePointer<Block> {
   }
 }
 
+/// Bytes in order, in blocks: one outbox. Owns its blocks as far as it is emptied into the pool at the end.
+@usableFromInline struct BlockList: BitwiseCopyable {
+  @usableFromInline var head: UnsafeMutablePointer<Block>?
+  @usableFromInline var tail: UnsafeMutablePointer<Block>?
+
+  @usableFromInline init() {}
+
+  /// Adds a block behind the last.
+  mutating func push(_ block: UnsafeMutablePointer<Block>) {
+    tail?.pointee.next = block
+    if head == nil { head = block }
+    tail = block
+  }
+
+  /// Takes bytes off the front; blocks without any left go back to the pool.
+  mutating func drop(_ count: Int, _ pool: inout BlockPool) {
+    var left = count
+    while left > 0, let first = head {
+      let bytes = Int(first.pointee.end - first.pointee.start)
+      if left < bytes {
+        first.pointee.start += UInt32(left)
+        return
+      }
+      left -= bytes
+      head = first.pointee.next
+      if head == nil { tail = nil }
+      pool.give(first)
+    }
+  }
+
+  /// Gives everything back.
+  mutating func empty(_ pool: inout BlockPool) {
+    while let first = head {
+      head = first.pointee.next
+      pool.give(first)
+    }
+    tail = nil
+  }
+}
+
 struct BlockPool: ~Copyable {
   private var free: UnsafeMutablePointer<Block>?
   private(set) var used = 0
@@ -40,8 +80,10 @@ struct BlockPool: ~Copyable {
   deinit { for slab in slabs { Glibc.free(slab) } }
 
   /// Nil when the bound is reached.
-  mutating func take() -> UnsafeMutablePointer<Block>? {
-    if used == blocksMax { return nil }
+  mutating func take() -> UnsafeMutablePointer<Block>? { used >= blocksMax ? nil : takeBeyondBound() }
+
+  /// For bytes that replace others which are counted already. Nil when the system has no memory.
+  mutating func takeBeyondBound() -> UnsafeMutablePointer<Block>? {
     if free == nil, !grow() { return nil }
     let block = free.unsafelyUnwrapped
     free = block.pointee.next

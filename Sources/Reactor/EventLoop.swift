@@ -7,14 +7,18 @@ import Market
 import TickRing
 
 public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
-  private let handler: Handler
-  private let sockets: Sockets
+  let handler: Handler
+  let sockets: Sockets
   private let backend: Backend
   private let waker: Waker
   private let log: Logger
-  private var listeners: [(descriptor: Int32, isAccepting: Bool)] = []
+  private var listeners: [(descriptor: Int32, isAccepting: Bool, tls: TLSServerContext?)] = []
+  /// TLS handshakes that may take a step in this turn, and those that wait for one.
+  var handshakesLeft = 0
+  var handshakesPutOff: [SocketID] = []
   private var nextSweepNanos: Int64 = 0
   private var acceptFailures = 0
+  private var spareDescriptor = SpareDescriptor()
   private var nextAcceptReportNanos: Int64 = 0
   private static var acceptReportNanos: Int64 { 10_000_000_000 }
 
@@ -28,7 +32,10 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
   }
 
   /// Takes over a listener; it is closed when the loop stops. Its number is the count of earlier ones.
-  public func add(_ listener: Listener) { listeners.append((listener.descriptor, false)) }
+  /// - Parameter tls: encrypts its connections.
+  public func add(_ listener: Listener, tls: TLSServerContext? = nil) {
+    listeners.append((listener.descriptor, false, tls))
+  }
 
   /// Runs until `Sockets.stop` and the end of all sockets, or its deadline.
   public func run() {
@@ -38,6 +45,7 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
       let count = backend.turn(timeoutNanos: sleepNanos())
       waker.unpark()
       let now = SystemClock.monotonicNanos()
+      resumeHandshakes()
       for index in 0..<count { dispatch(backend.completion(at: index)) }
       handler.onTurn(nowNanos: now)
       if now >= nextSweepNanos {
@@ -58,7 +66,7 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
   private func sleepNanos() -> Int64 {
     if sockets.limits.isBusyPolling { return 0 }
     if !handler.isHoldingBack { waker.park() }
-    if sockets.dirtyCount > 0 || handler.hasWork() { return 0 }
+    if sockets.dirtyCount > 0 || !handshakesPutOff.isEmpty || handler.hasWork() { return 0 }
     let wakeUp = min(nextSweepNanos, handler.deadlineNanos())
     return max(0, wakeUp - SystemClock.monotonicNanos())
   }
@@ -94,16 +102,15 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
       sockets.mark(id.index, state)
     }
     if completion.result > 0 {
-      guard state.pointee.phase == .open, completion.buffer >= 0 else { return }
-      handler.onReceive(
-        id,
-        UnsafeMutableRawBufferPointer(
-          start: backend.bytes(of: completion.buffer), count: Int(completion.result)))
+      guard completion.buffer >= 0 else { return }
+      let bytes = UnsafeMutableRawBufferPointer(
+        start: backend.bytes(of: completion.buffer), count: Int(completion.result))
+      if let session = state.pointee.session { return onReceive(id, state, session, bytes) }
+      if state.pointee.phase == .open { handler.onReceive(id, bytes) }
       return
     }
     switch (completion.result, state.pointee.phase) {
-    case (0, .draining): state.pointee.flags.insert(.peerEnded)
-    case (0, _): sockets.end(id, reason: state.pointee.phase == .lingering ? 0 : -1)
+    case (0, _): onPeerEnd(id, state)
     // Out of buffers: armed again after those of this batch are back.
     case (-ENOBUFS, _), (-EINTR, _), (-EAGAIN, _): break
     case (-ECANCELED, .closing): break
@@ -120,7 +127,11 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
       state.pointee.vector = nil
     }
     if completion.result >= 0 {
-      sockets.consume(state, Int(completion.result))
+      if let session = state.pointee.session {
+        sockets.consumeCipher(state, session, Int(completion.result))
+      } else {
+        sockets.consume(state, Int(completion.result))
+      }
     } else if completion.result != -EINTR, completion.result != -EAGAIN {
       sockets.end(id, reason: -completion.result)
     }
@@ -132,12 +143,15 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
     guard completion.result >= 0 else {
       // Out of descriptors, for example: armed again by the next sweep, so that it does not spin.
       if completion.result != -ECANCELED { noteAcceptFailure(-completion.result) }
+      if completion.result == -EMFILE || completion.result == -ENFILE, listeners.indices.contains(number) {
+        sockets.refusedCount += UInt64(spareDescriptor.turnAway(from: listeners[number].descriptor))
+      }
       return
     }
     let descriptor = completion.result
     if sockets.stopDeadlineNanos == nil, handler.passesOn(descriptor, listener: number) { return }
     guard sockets.stopDeadlineNanos == nil, let peer = SocketAddress(peerOf: descriptor),
-      let id = sockets.adopt(descriptor: descriptor, phase: .open)
+      let id = sockets.take(descriptor: descriptor, tls: listeners[number].tls)
     else {
       sockets.refusedCount += 1
       close(descriptor)
@@ -163,6 +177,10 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
     sockets.mark(id.index, state)
     guard state.pointee.phase == .connecting else { return }
     if completion.result < 0 { return sockets.end(id, reason: -completion.result) }
+    if let session = state.pointee.session {
+      state.pointee.phase = .securing
+      return progress(id, state, session)
+    }
     state.pointee.phase = .open
     handler.onConnect(id)
   }
@@ -195,7 +213,7 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
       return
     case .closing:
       if state.pointee.isIdle {
-        let reason = state.pointee.closeReason
+        let reason = sockets.closeReason(index)
         sockets.release(index)
         handler.onClosed(SocketID(index: index, generation: generation), reason: reason)
       } else if !state.pointee.flags.contains(.cancelled) {
@@ -206,6 +224,7 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
       return
     case .draining:
       if state.pointee.deadlineNanos == .max { state.pointee.deadlineNanos = now + sockets.limits.drainNanos }
+      if let session = state.pointee.session { sockets.finish(state, session) }
       if state.pointee.bytesPending == 0 {
         if state.pointee.flags.contains(.peerEnded) {
           return sockets.end(SocketID(index: index, generation: generation), reason: 0)
@@ -214,32 +233,34 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
         state.pointee.deadlineNanos = now + sockets.limits.lingerNanos
         shutdown(state.pointee.descriptor, Int32(SHUT_WR))
       }
-    case .open, .lingering: break
+    case .securing, .open:
+      if sockets.isHandshaking(state), state.pointee.deadlineNanos == .max {
+        state.pointee.deadlineNanos = now + sockets.limits.handshakeNanos
+      }
+    case .lingering: break
     }
     if !state.pointee.flags.contains(.receiving), !state.pointee.flags.contains(.peerEnded) {
       state.pointee.flags.insert(.receiving)
       backend.receive(state.pointee.descriptor, Token(.receive, index: index, generation: generation))
     }
     if state.pointee.bytesPending > 0, !state.pointee.flags.contains(.sending) {
-      state.pointee.flags.insert(.sending)
-      if state.pointee.bytesSent >= state.pointee.markBytes {
-        state.pointee.markBytes = state.pointee.bytesAppended
-        state.pointee.markNanos = now
-      }
-      send(index, state)
+      if let session = state.pointee.session { return send(index, state, session, now) }
+      sockets.noteAge(state, now)
+      submit(index, state, state.pointee.outbox, sockets.bytesToFence(state))
     }
   }
 
-  private func send(_ index: UInt32, _ state: UnsafeMutablePointer<SocketState>) {
+  /// Sends the front of an outbox that is not empty.
+  func submit(_ index: UInt32, _ state: UnsafeMutablePointer<SocketState>, _ outbox: BlockList, _ bytesMax: Int) {
     let token = Token(.send, index: index, generation: state.pointee.generation)
-    let head = state.pointee.head!
+    state.pointee.flags.insert(.sending)
+    let head = outbox.head!
     let bytes = Int(head.pointee.end - head.pointee.start)
-    let allowed = sockets.bytesToFence(state)
-    if bytes >= allowed || head.pointee.next == nil {
+    if bytes >= bytesMax || head.pointee.next == nil {
       backend.send(
-        state.pointee.descriptor, head.payload + Int(head.pointee.start), min(bytes, allowed), token)
+        state.pointee.descriptor, head.payload + Int(head.pointee.start), min(bytes, bytesMax), token)
     } else {
-      let vector = sockets.gather(state, bytesMax: allowed)
+      let vector = sockets.gather(outbox, bytesMax: bytesMax)
       state.pointee.vector = vector
       backend.send(state.pointee.descriptor, header: UnsafeMutableRawPointer(vector), token)
     }
@@ -251,10 +272,13 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
     if sockets.stopDeadlineNanos == nil { armListeners() }
     for index in sockets.indices {
       let state = sockets.states + Int(index)
-      guard state.pointee.deadlineNanos <= now,
-        state.pointee.phase == .draining || state.pointee.phase == .lingering
-      else { continue }
-      sockets.end(SocketID(index: index, generation: state.pointee.generation), reason: 0)
+      guard state.pointee.deadlineNanos <= now else { continue }
+      let id = SocketID(index: index, generation: state.pointee.generation)
+      switch state.pointee.phase {
+      case .draining, .lingering: sockets.end(id, reason: 0)
+      case .securing, .open: sockets.cut(id, "the handshake was not completed in time")
+      case .free, .connecting, .closing: break
+      }
     }
   }
 

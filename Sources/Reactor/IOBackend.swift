@@ -37,8 +37,9 @@ public struct Completion: Sendable, BitwiseCopyable {
   }
 }
 
-/// How a loop performs I/O. Chosen at compile time per loop: the kernel's ring, or a scripted one in tests. All calls
-/// come from the loop's thread; memory that is passed stays valid until the operation has completed.
+/// How a loop performs I/O. Chosen at compile time per loop: the kernel's ring, epoll, or a scripted one in tests. All
+/// calls come from the loop's thread; memory that is passed stays valid until the operation has completed. A descriptor
+/// has at most one operation that takes in, and one that sends or connects.
 public protocol IOBackend: AnyObject {
   /// Every connection until cancelled; results are descriptors.
   func accept(_ descriptor: Int32, _ token: Token)
@@ -47,9 +48,9 @@ public protocol IOBackend: AnyObject {
   func receive(_ descriptor: Int32, _ token: Token)
   func send(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int, _ token: Token)
   func send(_ descriptor: Int32, header: UnsafeMutableRawPointer, _ token: Token)
-  /// Ends every operation on the descriptor.
+  /// Ends every operation on the descriptor: each completes, with -ECANCELED unless it was quicker.
   func cancelAll(_ descriptor: Int32, _ token: Token)
-  /// A completion whenever the descriptor becomes readable.
+  /// A completion whenever the descriptor becomes readable; it is to be read then.
   func watch(_ descriptor: Int32, _ token: Token)
 
   /// Submits what was asked for and waits for at least one completion or the time-out; 0 does not wait.

@@ -121,5 +121,5 @@ extension SocketAddress: CustomStringConvertible {
 }
 
 extension String {
-  fileprivate var trimmedBrackets: String { hasPrefix("[") && hasSuffix("]") ? String(dropFirst().dropLast()) : self }
+  var trimmedBrackets: String { hasPrefix("[") && hasSuffix("]") ? String(dropFirst().dropLast()) : self }
 }

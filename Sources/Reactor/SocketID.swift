@@ -18,13 +18,17 @@ public enum CloseReason: Sendable, Equatable {
   case peer
   /// The kernel reported an errno (reset, timed out, broken pipe …).
   case failed(errno: Int32)
+  /// Encryption could not be set up or went wrong, in the words of OpenSSL; certificates that did not verify are told
+  /// so.
+  case tls(String)
 }
 
 /// What happens on the sockets of a loop. Called on the loop's thread only, never re-entered.
 public protocol LoopHandler: AnyObject {
-  /// A connection came in; refuse it by `sockets.close`.
+  /// A connection came in; refuse it by `sockets.close`. On an encrypted listener this is before the TLS handshake, so
+  /// that limits and time-outs count it; what is appended waits until the handshake is done.
   func onAccept(_ socket: SocketID, listener: Int, peer: SocketAddress)
-  /// An outgoing connection is up; a failure comes as `onClosed`.
+  /// An outgoing connection is up, its TLS handshake included; a failure comes as `onClosed`.
   func onConnect(_ socket: SocketID)
   /// Asked about every connection before `onAccept`: true when the handler has taken the descriptor away, to another
   /// loop for example.
@@ -54,7 +58,8 @@ extension LoopHandler {
 public struct LoopLimits: Sendable {
   /// Sockets open at a time.
   public var socketsMax = 16_384
-  /// Bytes of all outboxes together.
+  /// Bytes of all outboxes together. The overhead of encryption may exceed it, by about two blocks of 4 KiB for each
+  /// socket that has cipher text under way.
   public var outboundBytesMax = 1 << 30
   /// Receive buffers shared by all sockets: a power of two.
   public var receiveBuffers = 512
@@ -65,6 +70,8 @@ public struct LoopLimits: Sendable {
   public var drainNanos: Int64 = 5_000_000_000
   /// How long the peer's end is waited for after ours, so that unread input does not reset what we sent.
   public var lingerNanos: Int64 = 1_000_000_000
+  /// Longest TLS handshake, of either role.
+  public var handshakeNanos: Int64 = 10_000_000_000
 
   /// Never sleeps: for loops with a core of their own.
   public var isBusyPolling = false

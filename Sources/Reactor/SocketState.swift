@@ -3,6 +3,8 @@
   @usableFromInline enum Phase: UInt8, BitwiseCopyable {
     case free
     case connecting
+    /// Connected by us; the TLS handshake is under way.
+    case securing
     case open
     /// Sends what is left, then ends its own side.
     case draining
@@ -30,11 +32,12 @@
   @usableFromInline var generation: UInt32 = 0
   @usableFromInline var phase: Phase = .free
   @usableFromInline var flags: Flags = []
-  /// 0 local, -1 peer, else errno.
+  /// 0 local, -1 peer, -2 TLS (the text is in `Sockets.failures`), else errno.
   @usableFromInline var reason: Int32 = 0
-  @usableFromInline var head: UnsafeMutablePointer<Block>?
-  @usableFromInline var tail: UnsafeMutablePointer<Block>?
-  /// Bytes in the outbox, those in the kernel's hands included.
+  @usableFromInline var outbox = BlockList()
+  /// The TLS side of an encrypted socket. Its outbox above then holds plain text, its cipher text is in the session.
+  @usableFromInline var session: UnsafeMutablePointer<TLSSession>?
+  /// Bytes in the outbox, those in the kernel's hands included; of an encrypted socket plain and cipher text.
   @usableFromInline var bytesPending = 0
   /// Bytes appended and sent since the socket exists.
   @usableFromInline var bytesAppended: UInt64 = 0
@@ -56,11 +59,8 @@
 
   var isIdle: Bool { flags.isDisjoint(with: Self.operations) }
 
-  var closeReason: CloseReason {
-    switch reason {
-    case 0: .local
-    case -1: .peer
-    default: .failed(errno: reason)
-    }
-  }
+  /// Values of `reason` that are no errno.
+  static let reasonLocal: Int32 = 0
+  static let reasonPeer: Int32 = -1
+  static let reasonTLS: Int32 = -2
 }

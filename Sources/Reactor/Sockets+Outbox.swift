@@ -3,19 +3,26 @@
 import Glibc
 
 extension Sockets {
+  /// Sets a new mark for the age of what waits, once all before the last one has left. Asked before a send.
+  func noteAge(_ state: UnsafeMutablePointer<SocketState>, _ now: Int64) {
+    guard state.pointee.bytesSent >= state.pointee.markBytes else { return }
+    state.pointee.markBytes = state.pointee.bytesAppended
+    state.pointee.markNanos = now
+  }
+
   /// Bytes until the next fence.
   func bytesToFence(_ state: UnsafeMutablePointer<SocketState>) -> Int {
     guard state.pointee.fenceCount > 0 else { return state.pointee.bytesPending }
     return Int(state.pointee.fences[0] - state.pointee.bytesSent)
   }
 
-  /// A vector over the blocks of the outbox, up to a number of bytes.
-  func gather(_ state: UnsafeMutablePointer<SocketState>, bytesMax: Int) -> UnsafeMutablePointer<SendVector> {
+  /// A vector over the blocks of an outbox, up to a number of bytes.
+  func gather(_ outbox: BlockList, bytesMax: Int) -> UnsafeMutablePointer<SendVector> {
     let vector = vectors.take()
     let parts = vector.parts
     var count = 0
     var left = bytesMax
-    var block = state.pointee.head
+    var block = outbox.head
     while let current = block, count < SendVector.partsMax, left > 0 {
       let bytes = min(Int(current.pointee.end - current.pointee.start), left)
       parts[count] = iovec(iov_base: current.payload + Int(current.pointee.start), iov_len: bytes)
@@ -37,24 +44,9 @@ extension Sockets {
       for place in 0..<3 { state.pointee.fences[place] = state.pointee.fences[place + 1] }
       state.pointee.fenceCount -= 1
     }
-    var left = count
-    while left > 0, let head = state.pointee.head {
-      let bytes = Int(head.pointee.end - head.pointee.start)
-      if left < bytes {
-        head.pointee.start += UInt32(left)
-        return
-      }
-      left -= bytes
-      state.pointee.head = head.pointee.next
-      if state.pointee.head == nil { state.pointee.tail = nil }
-      pool.give(head)
-    }
+    state.pointee.outbox.drop(count, &pool)
     // A block that is sent but still has room is given back as well: idle sockets hold nothing.
-    if state.pointee.bytesPending == 0, let head = state.pointee.head {
-      state.pointee.head = nil
-      state.pointee.tail = nil
-      pool.give(head)
-    }
+    if state.pointee.bytesPending == 0 { state.pointee.outbox.empty(&pool) }
   }
 
   /// Removes the first entries of the dirty list.

@@ -18,9 +18,15 @@ public final class Sockets {
   private var touched: UInt32 = 0
   /// Addresses of connections that are being opened, for the loop to hand to the kernel.
   var addresses: [UInt32: UnsafeMutableRawPointer] = [:]
+  /// Why the TLS side of sockets that are ending failed, by index.
+  var failures: [UInt32: String] = [:]
+  /// Where decrypted bytes are handed over, and where a record is put together; made for the first encrypted socket.
+  var scratch: TLSScratch?
 
   /// Sockets in any phase but free.
   public private(set) var openCount = 0
+  /// Of these, the encrypted ones.
+  public internal(set) var secureCount = 0
   /// Connections turned away because the table was full.
   public internal(set) var refusedCount: UInt64 = 0
   var stopDeadlineNanos: Int64?
@@ -34,9 +40,11 @@ public final class Sockets {
   }
 
   deinit {
+    for index in indices { if let session = states[Int(index)].session { session.free() } }
     states.deallocate()
     dirty.deallocate()
     for address in addresses.values { address.deallocate() }
+    scratch?.deallocate()
   }
 
   /// The outbox memory is nearly used up: what can wait should, so that replies still find room.
@@ -59,7 +67,7 @@ public final class Sockets {
     return state.pointee.phase == .open
   }
 
-  /// Bytes that wait in the socket's outbox.
+  /// Bytes that wait in the socket's outbox; of an encrypted socket plain and cipher text.
   @inlinable @inline(__always) public func bytesPending(_ socket: SocketID) -> Int {
     state(socket)?.pointee.bytesPending ?? 0
   }
@@ -69,7 +77,7 @@ public final class Sockets {
   @inlinable
   public func append(_ socket: SocketID, _ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
     guard let state = state(socket), state.pointee.phase == .open else { return false }
-    if let tail = state.pointee.tail, Block.room &- Int(tail.pointee.end) >= count {
+    if let tail = state.pointee.outbox.tail, Block.room &- Int(tail.pointee.end) >= count {
       (tail.payload + Int(tail.pointee.end)).copyMemory(from: bytes, byteCount: count)
       tail.pointee.end &+= UInt32(truncatingIfNeeded: count)
     } else if !appendAcrossBlocks(state, bytes, count) {
@@ -101,18 +109,16 @@ public final class Sockets {
   func appendAcrossBlocks(
     _ state: UnsafeMutablePointer<SocketState>, _ bytes: UnsafeRawPointer, _ count: Int
   ) -> Bool {
-    let inTail = state.pointee.tail.map { Block.room - Int($0.pointee.end) } ?? 0
+    let inTail = state.pointee.outbox.tail.map { Block.room - Int($0.pointee.end) } ?? 0
     let blocksNeeded = (max(0, count - inTail) + Block.room - 1) / Block.room
     guard pool.used + blocksNeeded <= pool.blocksMax else { return false }
     var offset = 0
     while offset < count {
-      if state.pointee.tail.map({ Int($0.pointee.end) == Block.room }) ?? true {
+      if state.pointee.outbox.tail.map({ Int($0.pointee.end) == Block.room }) ?? true {
         guard let block = pool.take() else { fatalError("no memory for an outbox") }
-        state.pointee.tail?.pointee.next = block
-        if state.pointee.head == nil { state.pointee.head = block }
-        state.pointee.tail = block
+        state.pointee.outbox.push(block)
       }
-      let tail = state.pointee.tail!
+      let tail = state.pointee.outbox.tail!
       let part = min(count - offset, Block.room - Int(tail.pointee.end))
       (tail.payload + Int(tail.pointee.end)).copyMemory(from: bytes + offset, byteCount: part)
       tail.pointee.end += UInt32(part)
@@ -136,7 +142,9 @@ public final class Sockets {
   /// sends.
   public func pendingAgeNanos(_ socket: SocketID, nowNanos: Int64) -> Int64 {
     guard let state = state(socket), state.pointee.bytesPending > 0 else { return 0 }
-    return max(0, nowNanos - state.pointee.markNanos)
+    // What waits behind a mark that was passed came after the last send began: the next one sets the mark.
+    let isMarked = state.pointee.bytesSent < state.pointee.markBytes || isCipherMarked(state)
+    return isMarked ? max(0, nowNanos - state.pointee.markNanos) : 0
   }
 
   /// Lets the kernel hold at most about this many bytes that it has not sent yet, so that what a slow reader gets is
@@ -149,9 +157,13 @@ public final class Sockets {
       socklen_t(MemoryLayout<Int32>.size))
   }
 
-  /// Takes over a connected descriptor that another loop accepted. Nil when the table is full; then it stays the
-  /// caller's.
-  public func take(descriptor: Int32) -> SocketID? { adopt(descriptor: descriptor, phase: .open) }
+  /// Takes over a connected descriptor that another loop accepted. Nil when the table is full, or memory is short;
+  /// then it stays the caller's.
+  /// - Parameter tls: encrypts it, as the server's side.
+  public func take(descriptor: Int32, tls: TLSServerContext? = nil) -> SocketID? {
+    guard let tls else { return adopt(descriptor: descriptor, phase: .open) }
+    return adoptSecured(descriptor, tls)
+  }
 
   /// Opens a connection; `onConnect` or `onClosed` tells how it went.
   public func connect(to address: SocketAddress) throws(LoopError) -> SocketID {
@@ -188,10 +200,19 @@ public final class Sockets {
 
   // MARK: For the loop
 
+  func closeReason(_ index: UInt32) -> CloseReason {
+    switch states[Int(index)].reason {
+    case SocketState.reasonLocal: .local
+    case SocketState.reasonPeer: .peer
+    case SocketState.reasonTLS: .tls(failures[index] ?? "unknown cause")
+    case let code: .failed(errno: code)
+    }
+  }
+
   func end(_ socket: SocketID, reason: Int32) {
     guard let state = state(socket), state.pointee.phase != .closing else { return }
     state.pointee.phase = .closing
-    state.pointee.reason = reason
+    if state.pointee.reason != SocketState.reasonTLS { state.pointee.reason = reason }
     mark(socket.index, state)
   }
 
@@ -226,10 +247,9 @@ public final class Sockets {
   /// Gives back everything of a closing socket that the kernel no longer uses.
   func release(_ index: UInt32) {
     let state = states + Int(index)
-    while let block = state.pointee.head {
-      state.pointee.head = block.pointee.next
-      pool.give(block)
-    }
+    if let session = state.pointee.session { release(session) }
+    failures.removeValue(forKey: index)
+    state.pointee.outbox.empty(&pool)
     if let vector = state.pointee.vector { vectors.give(vector) }
     addresses.removeValue(forKey: index)?.deallocate()
     Glibc.close(state.pointee.descriptor)

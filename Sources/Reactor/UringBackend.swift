@@ -33,23 +33,35 @@ public final class UringBackend: IOBackend {
       UInt32(IORING_SETUP_SINGLE_ISSUER) | UInt32(IORING_SETUP_DEFER_TASKRUN) | UInt32(IORING_SETUP_CQSIZE)
       | UInt32(IORING_SETUP_SUBMIT_ALL)
     parameters.cq_entries = Self.completionEntries
-    let result = io_uring_queue_init_params(Self.submissionEntries, ring, &parameters)
-    if result == -EINVAL { throw .ringTooOld(missing: "single-issuer rings with deferred work") }
-    guard result == 0 else { throw .ringRefused(errno: -result) }
-    io_uring_register_ring_fd(ring)
-
     var ringMemory: UnsafeMutableRawPointer?
     var buffers: UnsafeMutableRawPointer?
-    guard posix_memalign(&ringMemory, 4096, bufferCount * MemoryLayout<io_uring_buf>.stride) == 0,
-      posix_memalign(&buffers, 4096, bufferCount * bufferBytes) == 0, let ringMemory, let buffers
-    else { throw .outOfMemory(what: "receive buffers") }
+    let hasMemory =
+      posix_memalign(&ringMemory, 4096, bufferCount * MemoryLayout<io_uring_buf>.stride) == 0
+      && posix_memalign(&buffers, 4096, bufferCount * bufferBytes) == 0
+    let result = hasMemory ? io_uring_queue_init_params(Self.submissionEntries, ring, &parameters) : -ENOMEM
+    guard let ringMemory, let buffers, result == 0 else {
+      // A refusal is an everyday matter where epoll takes over: it leaves nothing behind.
+      ring.deallocate()
+      timeout.deallocate()
+      batch.deallocate()
+      free(ringMemory)
+      free(buffers)
+      if !hasMemory { throw .outOfMemory(what: "receive buffers") }
+      throw result == -EINVAL
+        ? .ringTooOld(missing: "single-issuer rings with deferred work") : .ringRefused(errno: -result)
+    }
     bufferMemory = buffers
     bufferRing = ringMemory.bindMemory(to: io_uring_buf_ring.self, capacity: 1)
+    // From here on everything is given back by deinit, after an error too.
+    io_uring_register_ring_fd(ring)
     var registration = io_uring_buf_reg()
     registration.ring_addr = UInt64(UInt(bitPattern: ringMemory))
     registration.ring_entries = UInt32(bufferCount)
     registration.bgid = Self.bufferGroup
-    guard io_uring_register_buf_ring(ring, &registration, 0) == 0 else { throw .ringTooOld(missing: "buffer rings") }
+    let registered = io_uring_register_buf_ring(ring, &registration, 0)
+    guard registered == 0 else {
+      throw registered == -EINVAL ? .ringTooOld(missing: "buffer rings") : .ringRefused(errno: -registered)
+    }
     io_uring_buf_ring_init(bufferRing)
     for id in 0..<bufferCount { offer(Int32(id), at: Int32(id)) }
     io_uring_buf_ring_advance(bufferRing, Int32(bufferCount))
@@ -119,6 +131,12 @@ public final class UringBackend: IOBackend {
   }
 
   // MARK: Turn
+
+  /// Enters the kernel without waiting, to see whether that is allowed.
+  func enter() throws(LoopError) {
+    let result = io_uring_submit_and_get_events(ring)
+    guard result >= 0 else { throw .ringRefused(errno: -result) }
+  }
 
   public func turn(timeoutNanos: Int64) -> Int {
     if returned > 0 {

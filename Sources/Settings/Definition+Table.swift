@@ -3,7 +3,7 @@
 
 extension Definition {
   /// All settings in the order of ``Key``.
-  public static let table: [Definition] = process + webSocket + bus + http + feeds + simulator + rest
+  public static let table: [Definition] = process + io + webSocket + bus + http + feeds + simulator + rest
 
   private static let mebibyte = 1 << 20
 
@@ -16,6 +16,13 @@ extension Definition {
       "User id that a new API key belongs to when none is named."),
   ]
 
+  private static let io: [Definition] = [
+    Definition(
+      .ioBackend, .choice(["auto", "uring", "epoll"]), .string("auto"),
+      "How sockets are served. auto takes io_uring where kernel and container allow it, else epoll, and logs why; "
+        + "uring is an error where it cannot be had.")
+  ]
+
   private static let webSocket: [Definition] = [
     Definition(.webSocketHost, .text(isEmptyAllowed: false), .string("127.0.0.1"), "Address of the WebSocket server."),
     Definition(
@@ -23,7 +30,15 @@ extension Definition {
       "Port of the WebSocket server; 0 takes any free one. A port that is taken is an error, never exchanged."),
     Definition(
       .webSocketAllowPublic, .boolean, .boolean(false),
-      "Allows an address of the WebSocket server that other hosts can reach. Traffic is not encrypted."),
+      "Allows an address of the WebSocket server that other hosts can reach without ws.tls_certificate: traffic is "
+        + "not encrypted then."),
+    Definition(
+      .webSocketTLSCertificate, .path(isEmptyAllowed: true), .string(""),
+      "PEM file with the certificate of the WebSocket server, followed by those of its issuers: clients then connect "
+        + "with wss:// only. Read again when it changes. Empty: not encrypted."),
+    Definition(
+      .webSocketTLSKey, .path(isEmptyAllowed: true), .string(""),
+      "PEM file with the private key of that certificate, without a passphrase."),
     Definition(
       .webSocketAllowedOrigins, .strings(choices: nil), .strings([]),
       "Origins that browsers may connect from, e.g. https://example.org; empty lets every origin in. Programs that "
@@ -60,6 +75,12 @@ extension Definition {
     Definition(
       .webSocketCoalesceMicros, .integer(0...1_000_000), .integer(0),
       "Microseconds a tick may wait so that others share its sends: less CPU for more latency. 0 sends at once."),
+    Definition(
+      .webSocketDeflateLevel, .integer(1...9), .integer(1), "How hard messages are compressed: 1 is fast, 9 is small."),
+    Definition(
+      .webSocketDeflateClientsMax, .integer(0...1_000_000), .integer(1000),
+      "Clients of one thread whose offer of permessage-deflate is taken: each message is compressed once for all of them. "
+        + "Further ones are declined; 0 declines all."),
     Definition(
       .webSocketPolicy, .choice(["every", "conflate", "disconnect"]), .string("every"),
       "What clients get that do not choose: every tick, conflated only while they are slow; the newest per symbol and "

@@ -13,7 +13,7 @@ public enum Environment {
 
   /// Variables with our prefix that are no settings: commands, builds and tests use them.
   public static let reserved: Set<String> = [
-    configurationPath, clientKey, "TICKGATE_CORE", "TICKGATE_SEED", "TICKGATE_SHARED_DATA",
+    configurationPath, clientKey, "TICKGATE_CORE", "TICKGATE_TESTS", "TICKGATE_SEED", "TICKGATE_SHARED_DATA",
   ]
 
   /// Names that OpenAlgo installations already set and that mean exactly one setting of ours. The TICKGATE_ name wins

@@ -6,9 +6,13 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case stateDirectory = "state_dir"
   case user = "user"
 
+  case ioBackend = "io.backend"
+
   case webSocketHost = "ws.host"
   case webSocketPort = "ws.port"
   case webSocketAllowPublic = "ws.allow_public"
+  case webSocketTLSCertificate = "ws.tls_certificate"
+  case webSocketTLSKey = "ws.tls_key"
   case webSocketAllowedOrigins = "ws.allowed_origins"
   case webSocketClientsMax = "ws.clients_max"
   case webSocketConnectionsPerAddressMax = "ws.connections_per_address_max"
@@ -22,6 +26,8 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case webSocketCPUs = "ws.cpus"
   case webSocketBusyPoll = "ws.busy_poll"
   case webSocketCoalesceMicros = "ws.coalesce_us"
+  case webSocketDeflateLevel = "ws.deflate_level"
+  case webSocketDeflateClientsMax = "ws.deflate_clients_max"
   case webSocketPolicy = "ws.policy"
   case webSocketOutboxSoftBytes = "ws.outbox_soft_bytes"
   case webSocketOutboxHardBytes = "ws.outbox_hard_bytes"

@@ -26,10 +26,17 @@ extension Settings {
     {
       report(.httpPort, "is the port of the WebSocket server too")
     }
-    let hosts: [(host: Key, word: Key)] = [
-      (.webSocketHost, .webSocketAllowPublic), (.httpHost, .httpAllowPublic),
+    let (certificate, key) = (string(.webSocketTLSCertificate), string(.webSocketTLSKey))
+    if certificate.isEmpty != key.isEmpty {
+      report(
+        certificate.isEmpty ? .webSocketTLSKey : .webSocketTLSCertificate,
+        "needs \((certificate.isEmpty ? Key.webSocketTLSCertificate : .webSocketTLSKey).name) too")
+    }
+    let hosts: [(host: Key, word: Key, isEncrypted: Bool)] = [
+      (.webSocketHost, .webSocketAllowPublic, !certificate.isEmpty), (.httpHost, .httpAllowPublic, false),
     ]
-    for (host, word) in hosts where !boolean(word) && !Self.isLoopback(host: string(host)) {
+    for (host, word, isEncrypted) in hosts
+    where !isEncrypted && !boolean(word) && !Self.isLoopback(host: string(host)) {
       report(host, "\(string(host)) can be reached from other hosts; set \(word.name) = true if that is wanted")
     }
     if !boolean(.busAllowPublic) {

@@ -1,6 +1,7 @@
 // Settings and counters of a simulated exchange, as other threads see them.
 
 import Market
+import Reactor
 import Synchronization
 
 /// How a simulated exchange behaves. Checked at start.
@@ -30,6 +31,8 @@ public struct ExchangeConfiguration: Sendable {
   public var pendingBytesMax = 4 << 20
   /// Pins the exchange's thread when given.
   public var cpu: Int?
+  /// What the exchange's loop performs its I/O with.
+  public var backend = BackendKind.auto
 
   public init() {}
 

@@ -21,7 +21,7 @@ public final class SimulatedExchange: Sendable {
   /// - Parameters:
   ///   - clock: gives packets their times and the universe its expiries.
   ///   - log: gets refused connections; never credentials.
-  /// - Throws: `ExchangeError` for bad settings, `LoopError` when the port or the ring cannot be had.
+  /// - Throws: `ExchangeError` for bad settings, `LoopError` when the port or the backend cannot be had.
   public static func start(
     _ configuration: ExchangeConfiguration, clock: any WallClock = SystemClock(),
     log: Logger = Logger(label: "simulator")
@@ -42,16 +42,13 @@ public final class SimulatedExchange: Sendable {
     thread = LoopThread(name: "exchange", cpu: configuration.cpu) {
       let limits = Self.limits(configuration)
       do {
-        // The ring belongs to the thread that makes it.
-        let backend = try UringBackend(limits: limits)
         let sockets = Sockets(limits: limits)
         let handler = ExchangeLoop(
           configuration: configuration, universe: universe, sockets: sockets, mailbox: mailbox, counters: counters,
           clock: clock, log: log, nowNanos: SystemClock.monotonicNanos())
-        let loop = EventLoop(handler: handler, sockets: sockets, backend: backend, waker: waker, log: log)
-        loop.add(listener)
-        gate.open(.success(true))
-        loop.run()
+        try LoopRunner.run(
+          configuration.backend, handler: handler, sockets: sockets, listeners: [listener], waker: waker, log: log
+        ) { gate.open(.success(true)) }
       } catch {
         gate.open(.failure(error))
       }

@@ -134,30 +134,54 @@ public struct TickReader: ~Copyable {
   /// Copies the next tick into `tick`: the words of its mode, the rest is left as it was.
   @inlinable @inline(__always)
   public mutating func read(into tick: UnsafeMutablePointer<Tick>) -> RingRead {
+    let found = peek(into: tick)
+    guard found == .tick else { return found }
+    return take(into: tick, mode: tick.pointee.mode)
+  }
+
+  /// Copies only the prefix of the next tick that all modes have, 64 bytes, and does not go on: `take` does. For readers
+  /// that want the rest of few ticks: it lies on cache lines that the writer's core has just written.
+  @inlinable @inline(__always)
+  public mutating func peek(into tick: UnsafeMutablePointer<Tick>) -> RingRead {
     if next == end {
       end = ring.cursor.pointee.load(ordering: .acquiring)
       if next == end { return .empty }
     }
     let slot = ring.slots + Int(next & ring.mask) &* TickRing.slotBytes
     let stamp = slot.assumingMemoryBound(to: Atomic<UInt64>.self)
-    let source = (slot + 8).assumingMemoryBound(to: Atomic<UInt64>.self)
-    let target = UnsafeMutableRawPointer(tick).assumingMemoryBound(to: UInt64.self)
     let complete = 2 &* next &+ 2
     if stamp.pointee.load(ordering: .acquiring) == complete {
-      target[0] = source[0].load(ordering: .relaxed)
-      let words = Tick.words(ofMode: tick.pointee.mode)
-      var index = 1
-      while index < words {
-        target[index] = source[index].load(ordering: .relaxed)
-        index &+= 1
-      }
+      copy(slot, into: tick, words: 0..<Tick.words(ofMode: Mode.ltp.rawValue))
       atomicMemoryFence(ordering: .acquiring)
-      if stamp.pointee.load(ordering: .relaxed) == complete {
-        next &+= 1
-        return .tick
-      }
+      if stamp.pointee.load(ordering: .relaxed) == complete { return .tick }
     }
     return lap()
+  }
+
+  /// Copies what `mode` has beyond the prefix that `peek` has copied, and goes on to the next tick.
+  /// - Parameter mode: raw value, at most that of the tick.
+  @inlinable @inline(__always)
+  public mutating func take(into tick: UnsafeMutablePointer<Tick>, mode: UInt8) -> RingRead {
+    if mode > Mode.ltp.rawValue {
+      let slot = ring.slots + Int(next & ring.mask) &* TickRing.slotBytes
+      copy(slot, into: tick, words: Tick.words(ofMode: Mode.ltp.rawValue)..<Tick.words(ofMode: mode))
+      atomicMemoryFence(ordering: .acquiring)
+      let stamp = slot.assumingMemoryBound(to: Atomic<UInt64>.self)
+      if stamp.pointee.load(ordering: .relaxed) != 2 &* next &+ 2 { return lap() }
+    }
+    next &+= 1
+    return .tick
+  }
+
+  @inlinable @inline(__always)
+  func copy(_ slot: UnsafeMutableRawPointer, into tick: UnsafeMutablePointer<Tick>, words: Range<Int>) {
+    let source = (slot + 8).assumingMemoryBound(to: Atomic<UInt64>.self)
+    let target = UnsafeMutableRawPointer(tick).assumingMemoryBound(to: UInt64.self)
+    var index = words.lowerBound
+    while index < words.upperBound {
+      target[index] = source[index].load(ordering: .relaxed)
+      index &+= 1
+    }
   }
 
   @usableFromInline @inline(never)

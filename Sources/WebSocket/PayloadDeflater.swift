@@ -7,7 +7,7 @@ import CZlib
 /// A compressor without memory of earlier messages.
 public final class PayloadDeflater {
   /// What may be chosen. The defaults suit ticks of some hundred bytes: what a larger window or more memory costs per
-  /// message (clearing it) buys nothing there, and a window of 12 bits is what Python clients ask for.
+  /// message (clearing it) buys nothing there, and 12 bits are what OpenAlgo's own server has.
   public struct Options: Sendable, BitwiseCopyable {
     /// 1 (fast) to 9 (small).
     public var level = 1

@@ -5,10 +5,14 @@ import Glibc
 import Logging
 import Market
 import Normalize
+import Reactor
 import Simulator
 import Synchronization
 import Testing
 import TickRing
+
+/// Both run the same tests: `TICKGATE_IO_BACKEND` names the other one.
+private let testBackend = getenv("TICKGATE_IO_BACKEND").map { BackendKind(rawValue: String(cString: $0))! } ?? .auto
 
 /// A gateway's left half: simulated exchange, feed service, ring.
 private final class Rig {
@@ -26,6 +30,7 @@ private final class Rig {
   ) throws {
     var configuration = ExchangeConfiguration()
     configuration.ticksPerSecond = 2000
+    configuration.backend = testBackend
     configure(&configuration)
     var log = Logger(label: "test")
     log.logLevel = .critical
@@ -40,6 +45,7 @@ private final class Rig {
     }
     var feedConfiguration = FeedConfiguration()
     feedConfiguration.lingerNanos = lingerNanos
+    feedConfiguration.backend = testBackend
     feedConfiguration.pingNanos = pingNanos
     feedConfiguration.pongNanos = pingNanos
     feeds = FeedService(

@@ -6,9 +6,9 @@ import Testing
 import TickRing
 
 @Suite struct EventLoopTests {
-  @Test func `bytes echo between two sockets of one loop`() throws {
+  @Test(arguments: backends) func `bytes echo between two sockets of one loop`(_ backend: BackendKind) throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
-    let echoed = try runLoop(listener: listener) { probe in
+    let echoed = try runLoop(backend, listener: listener) { probe in
       let server = Mutex<SocketID?>(nil)
       probe.onAccepted = { _, socket in server.withLock { $0 = socket } }
       probe.receivesWhole = { probe, socket, bytes in
@@ -32,14 +32,17 @@ import TickRing
     #expect(echoed.2 == 0)
   }
 
-  @Test func `a large outbox arrives whole, in order, in few sends, and closeAfterFlush loses nothing`() throws {
+  @Test(arguments: backends)
+  func `a large outbox arrives whole, in order, in few sends, and closeAfterFlush loses nothing`(_ backend: BackendKind)
+    throws
+  {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     let size = 9_000_017
     let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
     var limits = LoopLimits()
     // A busy machine may take long; what is tested is that nothing is lost.
     limits.drainNanos = 120_000_000_000
-    let result = try runLoop(listener: listener, limits: limits) { probe in
+    let result = try runLoop(backend, listener: listener, limits: limits) { probe in
       probe.onAccepted = { probe, socket in
         for start in stride(from: 0, to: size, by: 7777) {
           #expect(probe.sockets.append(socket, Array(bytes[start..<min(size, start + 7777)])))
@@ -57,9 +60,9 @@ import TickRing
     #expect(result.1 == 0)
   }
 
-  @Test func `bytes on two sides of a fence do not share a send`() throws {
+  @Test(arguments: backends) func `bytes on two sides of a fence do not share a send`(_ backend: BackendKind) throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
-    let pieces = try runLoop(listener: listener) { probe in
+    let pieces = try runLoop(backend, listener: listener) { probe in
       probe.onAccepted = { probe, socket in
         _ = probe.sockets.append(socket, Array("before".utf8))
         probe.sockets.fence(socket)
@@ -78,13 +81,13 @@ import TickRing
     #expect(pieces.0 == 3)
   }
 
-  @Test func `a refused connection is told by its errno`() throws {
+  @Test(arguments: backends) func `a refused connection is told by its errno`(_ backend: BackendKind) throws {
     let port = try { () throws -> UInt16 in
       let listener = try Listener(host: "127.0.0.1", port: 0)
       close(listener.descriptor)
       return listener.port
     }()
-    let reasons = try runLoop { probe in
+    let reasons = try runLoop(backend) { probe in
       probe.onEnd = { probe, _ in probe.stop() }
       _ = try probe.sockets.connect(to: SocketAddress(host: "127.0.0.1", port: port)!)
     } result: {
@@ -93,7 +96,9 @@ import TickRing
     #expect(reasons == [.failed(errno: ECONNREFUSED)])
   }
 
-  @Test func `messages from another thread wake the loop, and sweeps go on`() throws {
+  @Test(arguments: backends) func `messages from another thread wake the loop, and sweeps go on`(_ backend: BackendKind)
+    throws
+  {
     let waker = Waker()
     let mailbox = Mailbox<@Sendable (ProbeHandler) -> Void>(waker: waker)
     let seen = Atomic<Int>(0)
@@ -104,7 +109,7 @@ import TickRing
       }
       mailbox.send { $0.stop() }
     }
-    let sweeps = try runLoop(mailbox: mailbox, waker: waker) { _ in
+    let sweeps = try runLoop(backend, mailbox: mailbox, waker: waker) { _ in
     } result: {
       $0.sweeps
     }
@@ -113,11 +118,13 @@ import TickRing
     #expect(sweeps > 0)
   }
 
-  @Test func `an outbox beyond the memory bound is refused and nothing of it is kept`() throws {
+  @Test(arguments: backends) func `an outbox beyond the memory bound is refused and nothing of it is kept`(
+    _ backend: BackendKind
+  ) throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     var limits = LoopLimits()
     limits.outboundBytesMax = 64 * 1024
-    let result = try runLoop(listener: listener, limits: limits) { probe in
+    let result = try runLoop(backend, listener: listener, limits: limits) { probe in
       probe.onAccepted = { probe, socket in
         #expect(!probe.sockets.append(socket, [UInt8](repeating: 1, count: 100_000)))
         #expect(probe.sockets.bytesPending(socket) == 0)
@@ -133,13 +140,13 @@ import TickRing
     #expect(result == 50_000)
   }
 
-  @Test func `few receive buffers slow down but lose nothing`() throws {
+  @Test(arguments: backends) func `few receive buffers slow down but lose nothing`(_ backend: BackendKind) throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     var limits = LoopLimits()
     limits.receiveBuffers = 2
     limits.receiveBufferBytes = 512
     let clients = 20
-    let total = try runLoop(listener: listener, limits: limits) { probe in
+    let total = try runLoop(backend, listener: listener, limits: limits) { probe in
       probe.onConnected = { probe, socket in
         _ = probe.sockets.append(socket, [UInt8](repeating: 7, count: 20_000))
         probe.sockets.closeAfterFlush(socket)
@@ -154,7 +161,9 @@ import TickRing
     #expect(total == clients * 20_000)
   }
 
-  @Test func `a stop does not wait for a peer that never reads, and gives all memory back`() throws {
+  @Test(arguments: backends) func `a stop does not wait for a peer that never reads, and gives all memory back`(
+    _ backend: BackendKind
+  ) throws {
     let listener = try Listener(host: "127.0.0.1", port: 0)
     // Connected, never read from: fills up.
     let deaf = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -169,7 +178,7 @@ import TickRing
       }
     }
     #expect(connected == 0)
-    let result = try runLoop(listener: listener) { probe in
+    let result = try runLoop(backend, listener: listener) { probe in
       probe.onAccepted = { probe, socket in
         #expect(probe.sockets.append(socket, [UInt8](repeating: 1, count: 20_000_000)))
         probe.sockets.closeAfterFlush(socket)

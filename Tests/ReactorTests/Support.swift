@@ -18,6 +18,7 @@ final class ProbeHandler: LoopHandler {
   var onConnected: (ProbeHandler, SocketID) -> Void = { _, _ in }
   var onAccepted: (ProbeHandler, SocketID) -> Void = { _, _ in }
   var onEnd: (ProbeHandler, SocketID) -> Void = { _, _ in }
+  var onTurned: (ProbeHandler) -> Void = { _ in }
   var sweeps = 0
   var deadline = Int64.max
 
@@ -43,7 +44,10 @@ final class ProbeHandler: LoopHandler {
     closed.append((socket, reason))
     onEnd(self, socket)
   }
-  func onTurn(nowNanos: Int64) { for action in mailbox.takeAll() { action(self) } }
+  func onTurn(nowNanos: Int64) {
+    for action in mailbox.takeAll() { action(self) }
+    onTurned(self)
+  }
   func onSweep(nowNanos: Int64) { sweeps += 1 }
   func hasWork() -> Bool { !mailbox.isEmpty }
   func deadlineNanos() -> Int64 { deadline }
@@ -51,9 +55,27 @@ final class ProbeHandler: LoopHandler {
   func stop() { sockets.stop(deadlineNanos: SystemClock.monotonicNanos() + 2_000_000_000) }
 }
 
+/// Says nothing of what tests do on purpose.
+let quiet: Logger = {
+  var log = Logger(label: "test")
+  log.logLevel = .critical
+  return log
+}()
+
+/// What every test of a loop runs on: both backends, or the one that TICKGATE_IO_BACKEND names. Without io_uring there
+/// is only the other one.
+let backends: [BackendKind] = {
+  if let name = getenv("TICKGATE_IO_BACKEND") {
+    guard let kind = BackendKind(rawValue: String(cString: name)) else { fatalError("TICKGATE_IO_BACKEND") }
+    if kind != .auto { return [kind] }
+  }
+  return try! BackendProbe.choose(.auto).kind == .uring ? [.uring, .epoll] : [.epoll]
+}()
+
 /// Runs one loop to its end on a thread of its own; the set-up and the result stay on that thread.
 func runLoop<Result: Sendable>(
-  listener: Listener? = nil, limits: LoopLimits = LoopLimits(),
+  _ backend: BackendKind = .auto, listener: Listener? = nil, tls: TLSServerContext? = nil,
+  limits: LoopLimits = LoopLimits(),
   mailbox: Mailbox<@Sendable (ProbeHandler) -> Void>? = nil, waker: Waker = Waker(),
   setUp: @escaping @Sendable (ProbeHandler) throws -> Void,
   result: @escaping @Sendable (ProbeHandler) -> Result
@@ -64,12 +86,10 @@ func runLoop<Result: Sendable>(
     do {
       let sockets = Sockets(limits: limits)
       let handler = ProbeHandler(sockets: sockets, mailbox: box)
-      let backend = try UringBackend(limits: limits)
-      let loop = EventLoop(
-        handler: handler, sockets: sockets, backend: backend, waker: waker, log: Logger(label: "test"))
-      if let listener { loop.add(listener) }
       try setUp(handler)
-      loop.run()
+      try LoopRunner.run(
+        backend, handler: handler, sockets: sockets, listeners: listener.map { [$0] } ?? [], tls: tls,
+        waker: waker, log: quiet)
       gate.open(.success(result(handler)))
     } catch {
       gate.open(.failure(error))

@@ -107,6 +107,7 @@ import Testing
   func `an address that others can reach needs the word for it`(host: String) {
     #expect(error("--ws.host=\(host)").contains("set ws.allow_public = true"))
     #expect(error("--http.host=\(host)").contains("set http.allow_public = true"))
+    #expect(error("--ws.host=\(host)", "--ws.tls_certificate=a.pem", "--ws.tls_key=a.key") == "")
     #expect(error("--ws.host=\(host)", "--ws.allow_public", "--http.host", host, "--http.allow_public", "yes") == "")
   }
 

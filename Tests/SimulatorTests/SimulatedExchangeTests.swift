@@ -9,6 +9,9 @@ import TestSupport
 import Testing
 import WebSocket
 
+/// Both run the same tests: `TICKGATE_IO_BACKEND` names the other one.
+private let testBackend = getenv("TICKGATE_IO_BACKEND").map { BackendKind(rawValue: String(cString: $0))! } ?? .auto
+
 @Suite(.serialized) struct SimulatedExchangeTests {
   /// Runs a body against an exchange, which is stopped afterwards.
   private func withExchange(
@@ -17,6 +20,7 @@ import WebSocket
   ) throws {
     var configuration = ExchangeConfiguration()
     configuration.seed = 42
+    configuration.backend = testBackend
     change(&configuration)
     let exchange = try SimulatedExchange.start(configuration, clock: clock)
     defer { exchange.stop() }

@@ -1,5 +1,5 @@
 // Method: take a conversation that keeps to the protocol, damage some bytes, feed it whole and in random pieces to
-// fresh connections, and require the same events from both and bounds on what they hold. Memory is destroyed after
+// fresh connections, with and without compression, and require the same events from both and bounds on what they hold. Memory is destroyed after
 // each chunk (`drain`), so stale pointers show up as differences.
 
 import TestSupport
@@ -12,6 +12,7 @@ import WebSocket
   @Test func `damaged streams are heard alike however they are cut`() {
     var random = SeededGenerator()
     let comment = random.comment
+    let inflater = PayloadInflater()
     var violations = 0
     var bad = 0
     for round in 0..<Self.rounds {
@@ -20,10 +21,12 @@ import WebSocket
       options.messageBytesMax = 64
       options.fragmentsMax = 4
       options.expectsTruncatedPing = round % 3 == 0
-      let bytes = damaged(stream(from: role == .server ? .client : .server, &random), &random)
+      let isDeflating = round % 5 < 2
+      let sender: Role = role == .server ? .client : .server
+      let bytes = damaged(stream(from: sender, isDeflating: isDeflating, &random), &random)
 
-      let whole = events(options, [bytes])
-      var connection = WebSocketConnection(options)
+      let whole = events(options, [bytes], inflater: isDeflating ? inflater : nil)
+      var connection = WebSocketConnection(options, inflater: isDeflating ? inflater : nil)
       var pieces: [Heard] = []
       for piece in random.cut(bytes) {
         pieces += drain(&connection, piece)
@@ -34,6 +37,7 @@ import WebSocket
       let endings = pieces.filter { if case .closed = $0 { true } else { $0.isViolation } }.count
       if whole != pieces || endings > 1 || (endings == 1) != isEnded { bad += 1 }
       if connection.isFailed != (last?.isViolation ?? false) { bad += 1 }
+      if inflater.capacityBytes > options.messageBytesMax + 1 { bad += 1 }
       violations += connection.isFailed ? 1 : 0
       if bad > 0 {
         Issue.record("\(role) \(bytes) \(whole) \(pieces) \(comment)")
@@ -45,12 +49,12 @@ import WebSocket
   }
 
   /// One to four short frames.
-  private func stream(from sender: Role, _ random: inout SeededGenerator) -> [UInt8] {
+  private func stream(from sender: Role, isDeflating: Bool, _ random: inout SeededGenerator) -> [UInt8] {
     var bytes: [UInt8] = []
     for _ in 0..<Int.random(in: 1...4, using: &random) {
       let opcode: Opcode = [.text, .text, .binary, .ping, .pong, .close, .continuation].randomElement(using: &random)!
       let size = Int.random(in: 0...8, using: &random)
-      let payload =
+      var payload =
         switch opcode {
         case .text, .continuation: random.text(size)
         case .close: closePayload(1000)
@@ -58,10 +62,23 @@ import WebSocket
         default: random.bytes(size)
         }
       let isFinal = opcode.isControl || Int.random(in: 0..<3, using: &random) > 0
+      let isMessage = opcode == .text || opcode == .binary
+      var rsv: UInt8 = 0
+      if isDeflating && isMessage && Bool.random(using: &random) {
+        payload = storedBlock(payload)
+        rsv = FrameHeader.compressedRSV
+      }
       let key = UInt32.random(in: 0...UInt32.max, using: &random)
-      bytes += frame(opcode, payload, isFinal: isFinal, from: sender, maskKey: key)
+      bytes += frame(opcode, payload, isFinal: isFinal, rsv: rsv, from: sender, maskKey: key)
     }
     return bytes
+  }
+
+  /// Compressed in name only: a block of bytes as they are, and the start of the empty one. Repeated text would be
+  /// compressed better, but damage to it would hardly ever be seen.
+  private func storedBlock(_ bytes: [UInt8]) -> [UInt8] {
+    let count = UInt8(bytes.count)
+    return [0, count, 0, ~count, 0xFF] + bytes + [0]
   }
 
   private func damaged(_ source: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {

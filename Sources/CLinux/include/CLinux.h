@@ -1,6 +1,8 @@
 // Linux calls that the Glibc module does not export to Swift, and constants that it cannot import.
 #pragma once
 #include <stdint.h>
+// epoll_create1, epoll_ctl, epoll_wait, epoll_pwait2 and their event.
+#include <sys/epoll.h>
 #include <sys/types.h>
 
 /// eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); -1 and errno on failure.

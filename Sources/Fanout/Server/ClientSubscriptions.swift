@@ -1,5 +1,8 @@
 // The subscriptions of one client: an open-addressing table from key to the client's place in that key's list. Trivial
-// structs over raw memory, loop thread only. It allocates when it doubles; a client without subscriptions has no table.
+// structs over raw memory, loop thread only. It allocates when it grows; a client without subscriptions has no table.
+//
+// Tables are what a million subscriptions weigh most with, so they grow by a quarter instead of doubling, and their
+// size is any number: a hash is scaled to it instead of being masked.
 
 import Glibc
 
@@ -49,16 +52,38 @@ struct ClientSubscriptions: BitwiseCopyable {
   private static let firstCapacity = 8
 
   private(set) var rows: UnsafeMutablePointer<ClientSubscription>?
-  private(set) var capacity = 0
-  private(set) var count = 0
-  /// Rows that are owed.
-  var owedCount = 0
-  /// Where the next walk over the owed rows begins, so that all get their turn.
-  private var cursor = 0
+  private var rowCount: UInt32 = 0
+  private var usedCount: UInt32 = 0
+  private var owed: UInt32 = 0
+  private var turn: UInt32 = 0
   /// Allocated with the first `max_rate`.
   private(set) var rates: UnsafeMutablePointer<ClientRates>?
 
+  /// Rows of the table, empty ones counted.
+  var capacity: Int { Int(rowCount) }
+
+  var count: Int { Int(usedCount) }
+
+  /// Rows that are owed.
+  var owedCount: Int {
+    get { Int(owed) }
+    set { owed = UInt32(newValue) }
+  }
+
   var memoryBytes: Int { capacity * MemoryLayout<ClientSubscription>.stride }
+
+  // MARK: Turns
+
+  /// The row whose turn it is when owed rows are served, in use or not; the turn goes on to the next, after the last to
+  /// the first, so that all get theirs. Nil without a table.
+  @inline(__always) mutating func nextRow() -> UnsafeMutablePointer<ClientSubscription>? {
+    guard let rows else { return nil }
+    let row = rows + Int(turn)
+    turn = turn &+ 1 < rowCount ? turn &+ 1 : 0
+    return row
+  }
+
+  // MARK: Rows
 
   /// The row of a key, nil when not subscribed. Valid until the next insertion or removal.
   @inline(__always)
@@ -69,30 +94,22 @@ struct ClientSubscriptions: BitwiseCopyable {
       let row = rows + index
       if row.pointee.key == key { return row }
       if row.pointee.key == ClientSubscription.emptyKey { return nil }
-      index = (index &+ 1) & (capacity &- 1)
+      index = following(index)
     }
-  }
-
-  /// The row under the cursor, in use or not, and on to the next; nil without a table.
-  mutating func nextRow() -> UnsafeMutablePointer<ClientSubscription>? {
-    guard let rows else { return nil }
-    let row = rows + (cursor & (capacity &- 1))
-    cursor &+= 1
-    return row
   }
 
   /// Adds a key that is not there yet.
   mutating func insert(_ key: UInt32, place: UInt32) -> UnsafeMutablePointer<ClientSubscription> {
-    // At most three quarters full, so that every probe ends soon.
-    if (count + 1) * 4 > capacity * 3 { grow() }
-    count += 1
+    // At most four fifths full, so that every probe ends soon.
+    if (count + 1) * 5 > capacity * 4 { grow() }
+    usedCount += 1
     return store(ClientSubscription(key: key, place: place))
   }
 
   mutating func change(_ row: UnsafeMutablePointer<ClientSubscription>, rate: UInt8, wantsSnapshot: Bool) {
     row.pointee.rate = rate
     guard wantsSnapshot else { return }
-    if !row.pointee.isOwed { owedCount += 1 }
+    if !row.pointee.isOwed { owed += 1 }
     row.pointee.isOwed = true
     row.pointee.isSnapshot = true
   }
@@ -108,23 +125,21 @@ struct ClientSubscriptions: BitwiseCopyable {
   /// Removes the row; rows behind it move up, so that no probe is cut short.
   mutating func remove(_ row: UnsafeMutablePointer<ClientSubscription>) {
     guard let rows else { return }
-    if row.pointee.isOwed { owedCount -= 1 }
+    if row.pointee.isOwed { owed -= 1 }
     var hole = row - rows
     var index = hole
     while true {
-      index = (index + 1) & (capacity - 1)
+      index = following(index)
       let candidate = rows[index]
       if candidate.key == ClientSubscription.emptyKey { break }
       // The candidate may fill the hole unless its home lies behind the hole on the way to it.
-      let distanceFromHome = (index - home(candidate.key)) & (capacity - 1)
-      let distanceFromHole = (index - hole) & (capacity - 1)
-      if distanceFromHome >= distanceFromHole {
+      if distance(from: home(candidate.key), to: index) >= distance(from: hole, to: index) {
         rows[hole] = candidate
         hole = index
       }
     }
     rows[hole] = ClientSubscription(key: ClientSubscription.emptyKey, place: 0)
-    count -= 1
+    usedCount -= 1
   }
 
   /// All keys, in ascending order.
@@ -141,33 +156,38 @@ struct ClientSubscriptions: BitwiseCopyable {
     self = ClientSubscriptions()
   }
 
+  @inline(__always)
   private func home(_ key: UInt32) -> Int {
-    // Fibonacci hashing: consecutive instruments spread over the table.
-    Int(truncatingIfNeeded: (UInt64(key) &* 0x9E37_79B9_7F4A_7C15) >> 32) & (capacity &- 1)
+    // Fibonacci hashing: consecutive instruments spread over the table, whose size scales the hash.
+    let hash = UInt64(key &* 0x9E37_79B9)
+    return Int(truncatingIfNeeded: (hash &* UInt64(rowCount)) >> 32)
   }
+
+  @inline(__always)
+  private func following(_ index: Int) -> Int { index &+ 1 < capacity ? index &+ 1 : 0 }
+
+  private func distance(from start: Int, to end: Int) -> Int { end >= start ? end - start : end - start + capacity }
 
   @discardableResult
   private func store(_ row: ClientSubscription) -> UnsafeMutablePointer<ClientSubscription> {
     guard let rows else { preconditionFailure("no table") }
     var index = home(row.key)
-    while rows[index].key != ClientSubscription.emptyKey { index = (index + 1) & (capacity - 1) }
+    while rows[index].key != ClientSubscription.emptyKey { index = following(index) }
     rows[index] = row
     return rows + index
   }
 
   private mutating func grow() {
-    let old = rows
-    let oldCapacity = capacity
-    capacity = max(Self.firstCapacity, 2 * oldCapacity)
-    guard let memory = malloc(capacity * MemoryLayout<ClientSubscription>.stride) else {
+    let old = UnsafeMutableBufferPointer(start: rows, count: capacity)
+    let grown = capacity + max(capacity / 4, Self.firstCapacity)
+    guard let memory = malloc(grown * MemoryLayout<ClientSubscription>.stride) else {
       fatalError("no memory for a client's subscriptions")
     }
-    let grown = memory.bindMemory(to: ClientSubscription.self, capacity: capacity)
-    grown.initialize(repeating: ClientSubscription(key: ClientSubscription.emptyKey, place: 0), count: capacity)
-    rows = grown
-    if let old {
-      for index in 0..<oldCapacity where old[index].key != ClientSubscription.emptyKey { store(old[index]) }
-      free(old)
-    }
+    let table = memory.bindMemory(to: ClientSubscription.self, capacity: grown)
+    table.initialize(repeating: ClientSubscription(key: ClientSubscription.emptyKey, place: 0), count: grown)
+    rows = table
+    rowCount = UInt32(grown)
+    for row in old where row.key != ClientSubscription.emptyKey { store(row) }
+    free(old.baseAddress)
   }
 }

@@ -15,7 +15,8 @@ package struct EntryFlags: OptionSet, Sendable, BitwiseCopyable {
   /// Has a rate of its own: never sent at once.
   package static var limited: EntryFlags { EntryFlags(rawValue: 1 << 28) }
 
-  static var clientMask: UInt32 { 0x00FF_FFFF }
+  /// The bits of an entry that may be flags; the client's number is below them.
+  package static var bits: UInt32 { 0xFF00_0000 }
 
   /// Forms of a value's bytes: combinations of the first three flags.
   static var forms: Int { 8 }

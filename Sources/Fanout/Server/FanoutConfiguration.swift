@@ -10,6 +10,8 @@ public struct FanoutConfiguration: Sendable {
   public var host = "127.0.0.1"
   /// 0 for any free port.
   public var port: UInt16 = 8765
+  /// Encrypts every connection (`wss://`); nil serves plain ones only.
+  public var tls: TLSServerContext?
   /// Origins that browsers may connect from; empty lets every origin in. A client without Origin is no browser and
   /// always may.
   public var allowedOrigins: [String] = []
@@ -21,6 +23,8 @@ public struct FanoutConfiguration: Sendable {
   public var coalesceNanos: Int64 = 0
   /// The loops never sleep: least latency for a whole core each.
   public var isBusyPolling = false
+  /// What the loops perform their I/O with.
+  public var backend = BackendKind.auto
 
   /// Clients connected at a time, those in the handshake included. One more is answered with HTTP 503.
   public var clientsMax = 10_000
@@ -64,11 +68,10 @@ public struct FanoutConfiguration: Sendable {
   /// How long clients may take to read their close frames when the server stops.
   public var stopTimeoutNanos: Int64 = 3_000_000_000
 
-  /// Compresses messages for clients that offer permessage-deflate, once for all of them. False declines.
-  public var isDeflating = true
   /// 1 (fast) to 9 (small).
   public var deflateLevel = 1
-  /// Clients of one loop beyond which further offers are declined.
+  /// Clients of one loop whose offer of permessage-deflate is taken; 0 declines all. A message is compressed once for
+  /// all of them.
   public var deflateClientsMax = 1000
 
   /// Answer of `get_supported_brokers`; empty for the names of the feeds.
@@ -84,7 +87,7 @@ public struct FanoutConfiguration: Sendable {
 
   /// A loop's own, nil when compression is declined.
   func makeDeflater() -> PayloadDeflater? {
-    guard isDeflating, deflateClientsMax > 0 else { return nil }
+    guard deflateClientsMax > 0 else { return nil }
     var options = PayloadDeflater.Options()
     options.level = deflateLevel
     return PayloadDeflater(options)

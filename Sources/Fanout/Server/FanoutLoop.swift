@@ -99,7 +99,7 @@ final class FanoutLoop: LoopHandler {
 
   private func adopt(_ descriptor: Int32) {
     guard sockets.isRunning, let peer = SocketAddress(peerOf: descriptor),
-      let socket = sockets.take(descriptor: descriptor)
+      let socket = sockets.take(descriptor: descriptor, tls: configuration.tls)
     else {
       shared.admission.remove(loop: number)
       Glibc.close(descriptor)

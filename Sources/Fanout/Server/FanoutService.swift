@@ -129,15 +129,14 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
 
   private func run(_ number: Int, _ listener: Listener?, _ limits: LoopLimits, _ gate: StartGate<Void>) {
     do {
-      let backend = try UringBackend(limits: limits)
       let sockets = Sockets(limits: limits)
-      let loop = EventLoop(
-        handler: makeHandler(number, sockets), sockets: sockets, backend: backend, waker: wakers[number],
-        log: shared.log)
-      if let listener { loop.add(listener) }
-      ring.register(wakers[number])
-      gate.open(.success(()))
-      loop.run()
+      try LoopRunner.run(
+        configuration.backend, handler: makeHandler(number, sockets), sockets: sockets,
+        listeners: listener.map { [$0] } ?? [], tls: configuration.tls, waker: wakers[number], log: shared.log
+      ) {
+        ring.register(wakers[number])
+        gate.open(.success(()))
+      }
     } catch {
       gate.open(.failure(error))
     }

@@ -10,7 +10,7 @@ struct ModeError: Error, Equatable {
 
 extension Mode {
   /// 1, 2, 3 written as integers, or a label in any case with blanks around it.
-  init(parameter value: JSONValue) throws(ModeError) {
+  init(parameter value: JSONView) throws(ModeError) {
     switch value.kind {
     case .integer:
       guard let number = value.integer, let raw = UInt8(exactly: number), let mode = Mode(rawValue: raw) else {

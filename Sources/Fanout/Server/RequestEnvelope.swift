@@ -1,5 +1,6 @@
 // The outer shape of a client's message: which action, and the members that any action looks at, found in one pass so
-// that a message with very many members costs no more than its parsing. Pure; any thread; allocates (control path).
+// that a message with very many members costs no more than its parsing. It points into the message. Pure; the reader's
+// thread; allocates only for error texts.
 
 import JSONText
 
@@ -8,19 +9,16 @@ package enum Action: Sendable, Equatable {
   case authenticate, subscribe, unsubscribe, unsubscribeAll, subscribeOrders, unsubscribeOrders
   case brokerInfo, supportedBrokers, ping
 
-  init?(name: String) {
-    switch name {
-    case "authenticate", "auth": self = .authenticate
-    case "subscribe": self = .subscribe
-    case "unsubscribe": self = .unsubscribe
-    case "unsubscribe_all": self = .unsubscribeAll
-    case "subscribe_orders": self = .subscribeOrders
-    case "unsubscribe_orders": self = .unsubscribeOrders
-    case "get_broker_info": self = .brokerInfo
-    case "get_supported_brokers": self = .supportedBrokers
-    case "ping": self = .ping
-    default: return nil
-    }
+  private static let names: [(name: StaticString, action: Action)] = [
+    ("ping", .ping), ("authenticate", .authenticate), ("auth", .authenticate), ("subscribe", .subscribe),
+    ("unsubscribe", .unsubscribe), ("unsubscribe_all", .unsubscribeAll), ("subscribe_orders", .subscribeOrders),
+    ("unsubscribe_orders", .unsubscribeOrders), ("get_broker_info", .brokerInfo),
+    ("get_supported_brokers", .supportedBrokers),
+  ]
+
+  init?(name: JSONView) {
+    guard let known = Self.names.first(where: { name.isString($0.name) }) else { return nil }
+    self = known.action
   }
 
   /// Allowed only once a valid key was shown.
@@ -36,44 +34,44 @@ package enum Action: Sendable, Equatable {
 /// `depth` and `depth_level` are among the ignored: a book has five levels whatever was wished, and the acknowledgement
 /// says so.
 struct RequestEnvelope {
-  private var action: JSONValue?
-  private var type: JSONValue?
-  var apiKey: JSONValue?
-  var symbols: JSONValue?
-  var symbol: JSONValue?
-  var exchange: JSONValue?
-  var mode: JSONValue?
-  var seq: JSONValue?
-  var snapshot: JSONValue?
-  var maxRate: JSONValue?
-  var policy: JSONValue?
-  var requestID: JSONValue?
-  var timestamp: JSONValue?
-  var pingID: JSONValue?
+  private var action: JSONView?
+  private var type: JSONView?
+  var apiKey: JSONView?
+  var symbols: JSONView?
+  var symbol: JSONView?
+  var exchange: JSONView?
+  var mode: JSONView?
+  var seq: JSONView?
+  var snapshot: JSONView?
+  var maxRate: JSONView?
+  var policy: JSONView?
+  var requestID: JSONView?
+  var timestamp: JSONView?
+  var pingID: JSONView?
 
   /// Nil when the root is not an object.
-  init?(_ root: JSONValue) {
+  init?(_ root: JSONView) {
     guard root.kind == .object else { return nil }
-    var apikey: JSONValue?
-    var instruments: JSONValue?
+    var apikey: JSONView?
+    var instruments: JSONView?
     for (key, value) in root.members {
-      switch key {
-      case "action": action = value
-      case "type": type = value
-      case "api_key": apiKey = value
-      case "apikey": apikey = value
-      case "symbols": symbols = value
-      case "instruments": instruments = value
-      case "symbol": symbol = value
-      case "exchange": exchange = value
-      case "mode": mode = value
-      case "seq": seq = value
-      case "snapshot": snapshot = value
-      case "max_rate": maxRate = value
-      case "policy": policy = value
-      case "request_id": requestID = value
-      case "timestamp": timestamp = value
-      case "_pingId": pingID = value
+      switch true {
+      case key.isString("action"): action = value
+      case key.isString("type"): type = value
+      case key.isString("api_key"): apiKey = value
+      case key.isString("apikey"): apikey = value
+      case key.isString("symbols"): symbols = value
+      case key.isString("instruments"): instruments = value
+      case key.isString("symbol"): symbol = value
+      case key.isString("exchange"): exchange = value
+      case key.isString("mode"): mode = value
+      case key.isString("seq"): seq = value
+      case key.isString("snapshot"): snapshot = value
+      case key.isString("max_rate"): maxRate = value
+      case key.isString("policy"): policy = value
+      case key.isString("request_id"): requestID = value
+      case key.isString("timestamp"): timestamp = value
+      case key.isString("_pingId"): pingID = value
       default: break
       }
     }
@@ -84,12 +82,12 @@ struct RequestEnvelope {
     if pingID?.isNull == true { pingID = nil }
   }
 
-  private var effectiveAction: JSONValue? { action.isTruthy ? action : type }
+  private var effectiveAction: JSONView? { action.isTruthy ? action : type }
 
   /// Nil when missing or unknown.
   var parsedAction: Action? {
-    guard let name = effectiveAction?.string, let parsed = Action(name: name) else { return nil }
-    if parsed == .unsubscribe, type?.string == "unsubscribe_all" { return .unsubscribeAll }
+    guard let name = effectiveAction, let parsed = Action(name: name) else { return nil }
+    if parsed == .unsubscribe, type?.isString("unsubscribe_all") == true { return .unsubscribeAll }
     return parsed
   }
 
@@ -97,7 +95,7 @@ struct RequestEnvelope {
   var actionText: String { effectiveAction?.displayText ?? "None" }
 }
 
-extension JSONValue {
+extension JSONView {
   /// Longest foreign text that an error message repeats, in Unicode scalars.
   private static let echoMax = 128
 
@@ -108,8 +106,7 @@ extension JSONValue {
     case .bool: bool == true
     case .integer, .real: double != 0
     case .string: raw.count > 2
-    case .array: !elements.isEmpty
-    case .object: !members.isEmpty
+    case .array, .object: !isEmpty
     }
   }
 
@@ -118,13 +115,29 @@ extension JSONValue {
     switch kind {
     case .null: "None"
     case .bool: bool == true ? "True" : "False"
-    default:
-      String(
-        String.UnicodeScalarView((string ?? String(decoding: raw, as: UTF8.self)).unicodeScalars.prefix(Self.echoMax)))
+    case .string: string(scalarsMax: Self.echoMax) ?? ""
+    default: Self.clipped(raw)
     }
+  }
+
+  /// The bytes of `displayText` where they can stand inside a JSON string as they are; nil where that needs a closer
+  /// look.
+  var plainDisplayBytes: UnsafeRawBufferPointer? {
+    guard let bytes = plainBytes, bytes.count <= Self.echoMax, bytes.allSatisfy(JSONWriter.isPlain) else { return nil }
+    return bytes
+  }
+
+  private static func clipped(_ raw: UnsafeRawBufferPointer) -> String {
+    let text = String(decoding: raw.prefix(echoMax * UTF8.encodedBytesMax), as: UTF8.self)
+    return String(String.UnicodeScalarView(text.unicodeScalars.prefix(echoMax)))
   }
 }
 
-extension JSONValue? {
+extension UTF8 {
+  /// Bytes of the longest encoding of a Unicode scalar.
+  fileprivate static let encodedBytesMax = 4
+}
+
+extension JSONView? {
   var isTruthy: Bool { self?.isTruthy ?? false }
 }

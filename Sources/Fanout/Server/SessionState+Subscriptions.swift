@@ -6,7 +6,7 @@ import Market
 
 extension SessionState {
   func subscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> SessionReply {
-    let request = try SubscribeRequest(envelope)
+    let request = try SubscribeRequest(envelope, entriesMax: context.rules.entriesMax)
     guard let broker = context.broker else { throw .noAdapter }
     var subscriber = Subscriber(
       client: client, mode: request.mode, flags: form, wantsSnapshot: request.options.wantsSnapshot, context: context)
@@ -18,33 +18,37 @@ extension SessionState {
       subscriber.rate = rate
       subscriber.flags.insert(.limited)
     }
-    let entries = request.instruments.map { SubscribedEntry(instrument: $0, outcome: subscriber.subscribe($0)) }
-    var reply = SessionReply(
-      Replies.subscribed(
-        entries, mode: request.mode, broker: broker, options: request.options,
-        epochMillis: context.rules.epochMillis, requestID: envelope.requestID))
+    var text = SubscribeReply(
+      request, subscriptionsMax: context.rules.subscriptionsMax, broker: broker,
+      epochMillis: context.rules.epochMillis)
+    for instrument in request.instruments { text.add(instrument, subscriber.subscribe(instrument)) }
+    var reply = SessionReply(text.finish(requestID: envelope.requestID))
     reply.policy = request.options.policy
     reply.records = subscriber.records
     return reply
   }
 
   func unsubscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
-    let request = try UnsubscribeRequest(envelope)
+    let request = try UnsubscribeRequest(envelope, entriesMax: context.rules.entriesMax)
     guard let broker = context.broker else { throw .noAdapter }
-    let entries = request.entries.map { requested, modes in
-      UnsubscribedEntry(
-        symbol: Array(requested.symbol.raw), exchange: Array(requested.exchange.raw),
-        failure: unsubscribe(requested, modes, context))
+    var reply = UnsubscribeReply(
+      count: request.instruments.count, textBytes: request.instruments.textBytes, broker: broker)
+    var patterns = 0
+    for instrument in request.instruments {
+      reply.add(instrument, failure: unsubscribe(instrument, request.modes(of: instrument), context, &patterns))
     }
-    return Replies.unsubscribed(entries, broker: broker, requestID: envelope.requestID)
+    return reply.finish(requestID: envelope.requestID)
   }
 
   /// Nil when nothing speaks against it; what was never subscribed is no failure.
   private func unsubscribe(
-    _ requested: RequestedInstrument, _ modes: UnsubscribeRequest.Modes, _ context: SessionContext
+    _ requested: RequestedInstrument, _ modes: UnsubscribeRequest.Modes, _ context: SessionContext,
+    _ patterns: inout Int
   ) -> String? {
     if case .invalid(let error) = modes { return error.message }
     if let pattern = try? requested.pattern() {
+      patterns += 1
+      if patterns > Subscriber.patternsMax { return Subscriber.tooManyPatterns }
       for instrument in pattern.matches(in: context.registry, max: context.registry.count).ids {
         unsubscribe(instrument, modes, context)
       }
@@ -67,18 +71,14 @@ extension SessionState {
 
   func unsubscribeAll(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> [UInt8] {
     guard let broker = context.broker else { throw .noAdapter }
-    let entries = context.subscriptions.subscriptions(client: client).map { subscription in
-      let key = context.registry[subscription.instrument].key
-      return UnsubscribedEntry(
-        symbol: Self.quoted(key.symbol), exchange: Self.quoted(key.exchange.code), failure: nil)
-    }
+    let subscriptions = context.subscriptions.subscriptions(client: client)
+    var reply = UnsubscribeReply(
+      count: subscriptions.count, textBytes: subscriptions.count * Self.nameBytes, broker: broker)
+    for subscription in subscriptions { reply.add(context.registry[subscription.instrument].key) }
     context.subscriptions.removeAll(client: client)
-    return Replies.unsubscribed(entries, broker: broker, requestID: envelope.requestID)
+    return reply.finish(requestID: envelope.requestID)
   }
 
-  private static func quoted(_ text: String) -> [UInt8] {
-    var bytes: [UInt8] = []
-    JSONWriter.quote(text, into: &bytes)
-    return bytes
-  }
+  /// Room to make for a name that is not at hand.
+  private static let nameBytes = 32
 }

@@ -46,8 +46,6 @@ package struct SessionState {
   private var failedAttempts = 0
   private let authDeadlineNanos: Int64
 
-  private static let jsonLimits = JSONLimits(depthMax: 32, nodesMax: 200_000)
-
   /// - Parameter nowNanos: monotonic time at which the connection was upgraded.
   package init(client: UInt32, rules: SessionContext.Rules, nowNanos: Int64) {
     self.client = client
@@ -72,8 +70,8 @@ package struct SessionState {
     if principal == nil, message.count > context.rules.anonymousMessageBytesMax {
       return SessionReply(.notAuthenticated)
     }
-    guard let document = try? JSONDocument(message, limits: Self.jsonLimits) else { return SessionReply(.notJSON) }
-    guard let envelope = RequestEnvelope(document.root) else { return SessionReply(.notAnObject) }
+    guard let root = try? context.parsing.reader.read(message) else { return SessionReply(.notJSON) }
+    guard let envelope = RequestEnvelope(root) else { return SessionReply(.notAnObject) }
     guard let action = envelope.parsedAction else {
       return SessionReply(RequestError(code: .invalidAction, message: "Invalid action: \(envelope.actionText)"))
     }
@@ -107,7 +105,7 @@ package struct SessionState {
 
   // MARK: Authentication
 
-  private mutating func authenticate(_ key: JSONValue?, _ context: SessionContext) -> SessionReply {
+  private mutating func authenticate(_ key: JSONView?, _ context: SessionContext) -> SessionReply {
     guard let key, key.isTruthy else { return refuse("API key is required", context) }
     guard let text = key.string, let principal = context.keys.principal(forKey: text) else {
       return refuse("Invalid API key", context)

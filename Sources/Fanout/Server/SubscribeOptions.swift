@@ -11,7 +11,7 @@ struct SubscribeOptions {
   /// Least time between two messages of one instrument; nil for no limit.
   var intervalNanos: Int64?
   /// `max_rate` as it was written.
-  private(set) var rateText: JSONValue?
+  private(set) var rateText: JSONView?
   /// For the connection, from here on.
   var policy: DeliveryPolicy?
 
@@ -36,7 +36,7 @@ struct SubscribeOptions {
     }
   }
 
-  private static func invalid(_ name: String, _ value: JSONValue, _ expected: String) -> RequestError {
+  private static func invalid(_ name: String, _ value: JSONView, _ expected: String) -> RequestError {
     RequestError(code: .invalidParameters, message: "Invalid \(name) \(value.displayText); expected \(expected)")
   }
 

@@ -1,6 +1,5 @@
 // Carries out one subscribe request, entry by entry, on the index that the context holds. Loop thread only; control path.
 
-import JSONText
 import Market
 
 struct Subscriber {
@@ -16,6 +15,7 @@ struct Subscriber {
 
   /// Patterns of one message: each is compared with every name of its exchange.
   static let patternsMax = 16
+  static let tooManyPatterns = "A message has at most \(patternsMax) patterns"
 
   init(client: UInt32, mode: Mode, flags: EntryFlags, wantsSnapshot: Bool, context: SessionContext) {
     self.client = client
@@ -25,35 +25,31 @@ struct Subscriber {
     self.context = context
   }
 
-  mutating func subscribe(_ requested: RequestedInstrument) -> SubscribedEntry.Outcome {
+  mutating func subscribe(_ requested: RequestedInstrument) -> SubscribeOutcome {
     do throws(SymbolPatternError) {
-      if let pattern = try requested.pattern() { return subscribe(pattern, requested) }
+      if let pattern = try requested.pattern() { return subscribe(pattern) }
     } catch {
       return .failed(error.message)
     }
-    guard let instrument = context.instrument(requested) else { return .failed(requested.notFoundMessage) }
-    if room == 0, !context.subscriptions.contains(client: client, instrument, mode) { return .failed(full) }
+    guard let instrument = context.instrument(requested) else { return .unknown }
+    if room == 0, !context.subscriptions.contains(client: client, instrument, mode) { return .full }
     return .active(sequence: add(instrument))
   }
 
   /// All that match, or none when they are more than the client may have.
-  private mutating func subscribe(
-    _ pattern: SymbolPattern, _ requested: RequestedInstrument
-  ) -> SubscribedEntry.Outcome {
+  private mutating func subscribe(_ pattern: SymbolPattern) -> SubscribeOutcome {
     patterns += 1
-    if patterns > Self.patternsMax { return .failed("A message has at most \(Self.patternsMax) patterns") }
+    if patterns > Self.patternsMax { return .failed(Self.tooManyPatterns) }
     let most = context.rules.subscriptionsMax
     let matches = pattern.matches(in: context.registry, max: most)
-    if matches.ids.isEmpty { return .failed(requested.notFoundMessage) }
+    if matches.ids.isEmpty { return .unknown }
     let added = matches.ids.count { !context.subscriptions.contains(client: client, $0, mode) }
-    if matches.isCut || added > room { return .failed(full) }
+    if matches.isCut || added > room { return .full }
     for instrument in matches.ids { _ = add(instrument) }
     return .matched(matches.ids.count)
   }
 
   private var room: Int { max(0, context.rules.subscriptionsMax - context.subscriptions.count(client: client)) }
-
-  private var full: String { "Maximum capacity reached: \(context.rules.subscriptionsMax) subscriptions per client" }
 
   private mutating func add(_ instrument: UInt32) -> UInt64 {
     let index = context.subscriptions

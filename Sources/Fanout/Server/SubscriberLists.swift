@@ -1,49 +1,48 @@
-// Memory behind the subscription index: who subscribes to each (instrument, mode), as plain arrays of client numbers in
-// one arena. Loop thread only. Walking a list touches nothing but the list; arrays grow by doubling and freed ones are
-// reused by size, so that a steady state allocates nothing.
+// Memory behind the subscription index: who subscribes to each (instrument, mode), as plain arrays of entries. Loop
+// thread only. Walking a list touches nothing but the list. One or two subscribers stand in the head itself; longer
+// lists are allocated exactly as long as the allocator's steps are, growing by a quarter, so that little lies idle.
 
 import Glibc
 
 /// Subscribers of one key, trivially copyable, zero when there are none.
 struct SubscriberHead: BitwiseCopyable {
-  /// The only entry when the capacity is 1, else the place of the array in the arena.
-  var word: UInt32
+  /// Address of the entries, or the entries themselves when the capacity is `SubscriberLists.inlineCapacity`.
+  var word: UInt64
   var count: UInt32
-  /// Entries that fit: 0, or a power of two.
+  /// Entries that fit: 0, `SubscriberLists.inlineCapacity`, or more.
   var capacity: UInt32
-  var unused: UInt32
   /// Sequence of the newest value that this loop has handed to the subscribers.
   var delivered: UInt64
 }
 
 struct SubscriberLists: ~Copyable {
+  static let inlineCapacity: UInt32 = 2
+  /// Entries that a step of the allocator (16 bytes) adds, and those in its smallest block (24 bytes).
+  private static let entriesPerStep = 4
+  private static let entriesInFirstBlock = 6
+
   let keyCount: Int
   private let heads: UnsafeMutablePointer<SubscriberHead>
-  private var arena: UnsafeMutablePointer<UInt32>
-  private var arenaWords = 4096
-  private var arenaUsed = 0
-  /// First free array of each size (log2), linked through their first word; `none` ends a chain.
-  private var free = InlineArray<32, UInt32>(repeating: none)
-  private static let none = UInt32.max
+  /// Entries of all allocated lists.
+  private var entriesAllocated = 0
 
   init(keyCount: Int) {
     self.keyCount = keyCount
     // calloc maps pages of zeros on demand: an instrument that nobody wants costs nothing.
-    guard let memory = calloc(max(keyCount, 1), MemoryLayout<SubscriberHead>.stride),
-      let words = malloc(arenaWords * MemoryLayout<UInt32>.stride)
-    else { fatalError("no memory for subscriptions to \(keyCount) keys") }
+    guard let memory = calloc(max(keyCount, 1), MemoryLayout<SubscriberHead>.stride) else {
+      fatalError("no memory for subscriptions to \(keyCount) keys")
+    }
     heads = memory.bindMemory(to: SubscriberHead.self, capacity: max(keyCount, 1))
-    arena = words.bindMemory(to: UInt32.self, capacity: arenaWords)
   }
 
   deinit {
-    Glibc.free(heads)
-    Glibc.free(arena)
+    for key in 0..<keyCount where heads[key].capacity > Self.inlineCapacity { free(entries(heads + key)) }
+    free(heads)
   }
 
   /// Bytes in use, all heads counted.
   var memoryBytes: Int {
-    keyCount * MemoryLayout<SubscriberHead>.stride + arenaUsed * MemoryLayout<UInt32>.stride
+    keyCount * MemoryLayout<SubscriberHead>.stride + entriesAllocated * MemoryLayout<UInt32>.stride
   }
 
   @inline(__always) func head(_ key: Int) -> UnsafeMutablePointer<SubscriberHead> {
@@ -51,10 +50,12 @@ struct SubscriberLists: ~Copyable {
     return heads + key
   }
 
-  /// The entries of a key, valid until the next change of any list.
+  /// The entries of a key, valid until its list changes.
   @inline(__always) func entries(_ head: UnsafeMutablePointer<SubscriberHead>) -> UnsafeMutablePointer<UInt32> {
-    if head.pointee.capacity == 1 { return UnsafeMutableRawPointer(head).assumingMemoryBound(to: UInt32.self) }
-    return arena + Int(head.pointee.word)
+    if head.pointee.capacity <= Self.inlineCapacity {
+      return UnsafeMutableRawPointer(head).assumingMemoryBound(to: UInt32.self)
+    }
+    return UnsafeMutablePointer(bitPattern: UInt(head.pointee.word)).unsafelyUnwrapped
   }
 
   /// Adds an entry at the end; returns its place.
@@ -77,49 +78,49 @@ struct SubscriberLists: ~Copyable {
     let moved: UInt32? = place == last ? nil : list[Int(last)]
     if let moved { list[Int(place)] = moved }
     head.pointee.count = last
-    if last == 0 {
-      release(head)
-      head.pointee.capacity = 0
-    }
+    if last <= head.pointee.capacity / 4 { shrink(head) }
     return moved
   }
 
   private mutating func grow(_ head: UnsafeMutablePointer<SubscriberHead>) {
-    let old = head.pointee
-    guard old.capacity > 0 else {
-      head.pointee.capacity = 1
-      return
+    let capacity = Int(head.pointee.capacity)
+    if capacity == 0 {
+      head.pointee.capacity = Self.inlineCapacity
+    } else if capacity == Int(Self.inlineCapacity) {
+      resize(head, to: Self.entriesInFirstBlock)
+    } else {
+      let steps = max(capacity / 4 / Self.entriesPerStep, 1)
+      resize(head, to: capacity + steps * Self.entriesPerStep)
     }
-    let place = take(sizeLog2: (old.capacity * 2).trailingZeroBitCount)
-    (arena + Int(place)).update(from: entries(head), count: Int(old.count))
-    release(head)
-    head.pointee.word = place
-    head.pointee.capacity = old.capacity * 2
   }
 
-  private mutating func release(_ head: UnsafeMutablePointer<SubscriberHead>) {
-    guard head.pointee.capacity > 1 else { return }
-    let size = head.pointee.capacity.trailingZeroBitCount
-    arena[Int(head.pointee.word)] = free[size]
-    free[size] = head.pointee.word
+  /// Gives back most of a list that has become short; one that is empty has no memory.
+  private mutating func shrink(_ head: UnsafeMutablePointer<SubscriberHead>) {
+    let capacity = Int(head.pointee.capacity)
+    if head.pointee.count == 0 {
+      resize(head, to: 0)
+    } else if capacity > Self.entriesInFirstBlock {
+      let steps = (capacity / 2 - Self.entriesInFirstBlock) / Self.entriesPerStep
+      resize(head, to: Self.entriesInFirstBlock + max(steps, 0) * Self.entriesPerStep)
+    }
   }
 
-  private mutating func take(sizeLog2 size: Int) -> UInt32 {
-    if free[size] != Self.none {
-      let place = free[size]
-      free[size] = arena[Int(place)]
-      return place
-    }
-    let words = 1 << size
-    if arenaUsed + words > arenaWords {
-      arenaWords = max(arenaWords * 2, arenaUsed + words)
-      precondition(arenaWords < Int(UInt32.max), "subscription arena is full")
-      guard let grown = realloc(arena, arenaWords * MemoryLayout<UInt32>.stride) else {
+  /// - Parameter capacity: 0, or more than `inlineCapacity` and not less than the entries.
+  private mutating func resize(_ head: UnsafeMutablePointer<SubscriberHead>, to capacity: Int) {
+    let isInline = head.pointee.capacity <= Self.inlineCapacity
+    let list = entries(head)
+    entriesAllocated += capacity - (isInline ? 0 : Int(head.pointee.capacity))
+    if capacity == 0 {
+      if !isInline { free(list) }
+    } else {
+      precondition(capacity >= Int(head.pointee.count) && capacity <= Int(Int32.max))
+      guard let memory = realloc(isInline ? nil : list, capacity * MemoryLayout<UInt32>.stride) else {
         fatalError("no memory for subscriptions")
       }
-      arena = grown.bindMemory(to: UInt32.self, capacity: arenaWords)
+      let grown = memory.bindMemory(to: UInt32.self, capacity: capacity)
+      if isInline { grown.update(from: list, count: Int(head.pointee.count)) }
+      head.pointee.word = UInt64(UInt(bitPattern: grown))
     }
-    defer { arenaUsed += words }
-    return UInt32(arenaUsed)
+    head.pointee.capacity = UInt32(capacity)
   }
 }

@@ -1,5 +1,5 @@
 // Who wants what: per (instrument, mode) the clients, per client the (instrument, mode) pairs, and what the upstream has
-// to hear of it. Loop thread only. Twenty to thirty bytes a subscription; adding and removing take constant time.
+// to hear of it. Loop thread only. Less than twenty bytes a subscription; adding and removing take constant time.
 //
 // A key is 3 * instrument + mode index. The first subscriber of a key wants it upstream, the last one to leave ends
 // that; both are collected and told once per turn.
@@ -8,7 +8,7 @@ import Market
 import TickRing
 
 package final class SubscriptionIndex {
-  /// Client numbers are below this: the top bit of an entry says whether the client wants sequence numbers.
+  /// Client numbers are below this: the top byte of an entry holds its flags.
   package static let clientsMax = 1 << 24
   /// Keys of an instrument. A literal: `allCases` makes an array.
   static let modes = 3
@@ -50,9 +50,7 @@ package final class SubscriptionIndex {
     Mode(rawValue: UInt8(truncatingIfNeeded: key % UInt32(modes)) &+ 1).unsafelyUnwrapped
   }
 
-  @inline(__always) static func client(ofEntry entry: UInt32) -> Int {
-    Int(entry & EntryFlags.clientMask)
-  }
+  @inline(__always) static func client(ofEntry entry: UInt32) -> Int { Int(entry & ~EntryFlags.bits) }
 
   // MARK: Changes
 
@@ -65,6 +63,7 @@ package final class SubscriptionIndex {
   package func add(
     client: UInt32, _ instrument: UInt32, _ mode: Mode, flags: EntryFlags, rate: UInt8 = 0, wantsSnapshot: Bool = false
   ) -> UInt64 {
+    assert(flags.rawValue & ~EntryFlags.bits == 0 && client < Self.clientsMax)
     let key = Self.key(instrument, mode)
     let head = lists.head(Int(key))
     let entry = client | flags.rawValue
@@ -131,6 +130,14 @@ package final class SubscriptionIndex {
 
   package func contains(client: UInt32, _ instrument: UInt32, _ mode: Mode) -> Bool {
     clients[Int(client)].find(Self.key(instrument, mode)) != nil
+  }
+
+  /// What the client asked for beside the values; nil without such a subscription.
+  package func flags(client: UInt32, _ instrument: UInt32, _ mode: Mode) -> EntryFlags? {
+    let key = Self.key(instrument, mode)
+    return clients[Int(client)].find(key).map { row in
+      EntryFlags(rawValue: lists.entries(lists.head(Int(key)))[Int(row.pointee.place)] & EntryFlags.bits)
+    }
   }
 
   package func count(client: UInt32) -> Int { clients[Int(client)].count }

@@ -102,10 +102,14 @@ final class TickFanout {
   private func drain() {
     var budget = ticksPerTurnMax
     while budget > 0 {
-      switch reader.read(into: tick) {
-      case .tick:
-        statistics.ticks &+= 1
-        spread(tick)
+      var found = reader.peek(into: tick)
+      if found == .tick {
+        let wanted = highestModeWanted()
+        found = reader.take(into: tick, mode: wanted)
+        if found == .tick { spread(tick, upTo: wanted) }
+      }
+      switch found {
+      case .tick: statistics.ticks &+= 1
       case .empty: return
       case .lapped(let lost):
         statistics.laps &+= 1
@@ -116,13 +120,27 @@ final class TickFanout {
     }
   }
 
-  /// Hands a tick to the subscribers of its mode and of those below.
+  /// The highest mode that the tick has and somebody wants, as a raw value; 0 for none. Clients mostly want less than
+  /// the feed sends, and what they do not want is not even read.
   @inline(__always)
-  private func spread(_ tick: UnsafePointer<Tick>) {
+  private func highestModeWanted() -> UInt8 {
     let first = Int(tick.pointee.instrument) &* SubscriptionIndex.modes
-    guard first < index.lists.keyCount else { return }
+    guard first < index.lists.keyCount else { return 0 }
+    var raw = min(tick.pointee.mode, Mode.depth.rawValue)
+    while raw > 0 {
+      if index.lists.head(first &+ Int(raw) &- 1).pointee.count > 0 { return raw }
+      raw &-= 1
+    }
+    return 0
+  }
+
+  /// Hands a tick to the subscribers of its mode and of those below.
+  /// - Parameter highest: raw value of the highest mode to serve.
+  @inline(__always)
+  private func spread(_ tick: UnsafePointer<Tick>, upTo highest: UInt8) {
+    let first = Int(tick.pointee.instrument) &* SubscriptionIndex.modes
     var raw = UInt8(1)
-    while raw <= tick.pointee.mode, let mode = Mode(rawValue: raw) {
+    while raw <= highest, let mode = Mode(rawValue: raw) {
       let head = index.lists.head(first &+ Int(raw) &- 1)
       raw &+= 1
       if head.pointee.count == 0 { continue }

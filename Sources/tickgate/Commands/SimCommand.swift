@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Logging
 import Market
+import Reactor
 import Settings
 import Simulator
 
@@ -10,7 +11,7 @@ struct SimCommand: AsyncParsableCommand {
     commandName: "sim",
     abstract: "Run the simulated exchange alone: a server that speaks the Kite ticker protocol.",
     discussion: """
-      Takes the settings sim.port, sim.instruments, sim.seed, sim.ticks_per_second, sim.pacing and log.level. Writes \
+      Takes the settings sim.port, sim.instruments, sim.seed, sim.ticks_per_second, sim.pacing, io.backend and log.level. Writes \
       its instruments.csv where --instruments-file says. A gateway uses it by feeds.enabled = ["zerodha"], \
       feeds.zerodha.url = "ws://127.0.0.1:PORT", that file, and any key and token.
       """)
@@ -26,7 +27,8 @@ struct SimCommand: AsyncParsableCommand {
     let log = Log.start(loaded)
     let exchange: SimulatedExchange
     do {
-      exchange = try SimulatedExchange.start(ExchangeConfiguration(loaded), log: log)
+      let backend = try BackendKind(loaded, log: log)
+      exchange = try SimulatedExchange.start(ExchangeConfiguration(loaded, backend: backend), log: log)
       if let instrumentsFile { try FileSystem.write(exchange.universe.csv(), to: instrumentsFile) }
     } catch {
       throw Exit.because("\(error)", code: Exit.unavailable)
@@ -39,8 +41,9 @@ struct SimCommand: AsyncParsableCommand {
 }
 
 extension ExchangeConfiguration {
-  init(_ settings: Settings) {
+  init(_ settings: Settings, backend: BackendKind) {
     self.init()
+    self.backend = backend
     port = UInt16(settings.integer(.simulatorPort))
     instrumentCount = settings.integer(.simulatorInstruments)
     seed = UInt64(settings.integer(.simulatorSeed))

@@ -12,9 +12,10 @@ struct Banner {
   /// - Parameter newKey: a key that was made just now: this is the only time that it is shown.
   func text(httpPort: Int, newKey: String?) -> String {
     let host = settings.string(.webSocketHost)
+    let scheme = settings.string(.webSocketTLSCertificate).isEmpty ? "ws" : "wss"
     var lines = [
       "tickgate \(Tickgate.version) is up: feeds \(feeds.joined(separator: ", ")), \(instrumentCount) instruments",
-      "  WebSocket  ws://\(host):\(webSocketPort)",
+      "  WebSocket  \(scheme)://\(host):\(webSocketPort)",
       "  REST       http://\(settings.string(.httpHost)):\(httpPort)/api/v1  (paper trading)",
     ]
     let bus = settings.strings(.busPublish)
@@ -26,7 +27,8 @@ struct Banner {
     } else {
       lines.append("  API key    made earlier; another one: tickgate keys add --name NAME")
     }
-    if let firstSymbol {
+    // The built-in client speaks plain connections only.
+    if let firstSymbol, scheme == "ws" {
       let key = newKey ?? "YOUR_KEY"
       lines.append(
         "  try        TICKGATE_KEY=\(key) .build/release/tickgate sub \(firstSymbol) --port \(webSocketPort)")

@@ -5,6 +5,7 @@ import Feeds
 import Logging
 import Market
 import Normalize
+import Reactor
 import Settings
 import Simulator
 
@@ -20,7 +21,7 @@ struct FeedAssembly {
   /// Name of the feed of ticks that other processes publish on the bus.
   static let busFeed = "bus"
 
-  init(_ settings: Settings, clock: any WallClock, log: Logger) throws {
+  init(_ settings: Settings, backend: BackendKind, clock: any WallClock, log: Logger) throws {
     let names = settings.strings(.feedsEnabled)
     guard !names.isEmpty else { throw Failure(description: "feeds.enabled is empty: name at least one feed, e.g. sim") }
     var sources: [(name: String, url: String, master: KiteMaster)] = []
@@ -29,7 +30,8 @@ struct FeedAssembly {
     for name in names {
       switch name {
       case "sim":
-        let started = try SimulatedExchange.start(ExchangeConfiguration(settings), clock: clock, log: log)
+        let started = try SimulatedExchange.start(
+          ExchangeConfiguration(settings, backend: backend), clock: clock, log: log)
         exchange = started
         keys[name] = FeedCredentials(apiKey: "simulated", accessToken: "simulated")
         let master = try KiteInstruments.parse(started.universe.csv())

@@ -61,7 +61,8 @@ struct Gateway {
 
   /// Starts the parts in the order in which they need one another. What was started before a failure is stopped.
   private func start(_ keys: KeyStore) throws -> [ServiceGroupConfiguration.ServiceConfiguration] {
-    let assembly = try FeedAssembly(settings, clock: clock, log: log)
+    let backend = try BackendKind(settings, log: log)
+    let assembly = try FeedAssembly(settings, backend: backend, clock: clock, log: log)
     let ingestEndpoint = settings.string(.busIngest)
     let takesTicks = !ingestEndpoint.isEmpty
     let board = FeedBoard(names: assembly.definitions.map(\.name) + (takesTicks ? [FeedAssembly.busFeed] : []))
@@ -69,9 +70,12 @@ struct Gateway {
     let lastValues = LastValueTable(count: assembly.registry.count)
     let ingest = takesTicks ? TickQueue(capacity: Self.ingestCapacity) : nil
     let feeds = FeedService(
-      definitions: assembly.definitions, configuration: feedConfiguration, instrumentCount: assembly.registry.count,
+      definitions: assembly.definitions, configuration: feedConfiguration(backend),
+      instrumentCount: assembly.registry.count,
       ring: ring, lastValues: lastValues, board: board, credentials: assembly.credentials, clock: clock,
       ingest: ingest, log: log)
+    var fanoutConfiguration = fanoutConfiguration(backend)
+    fanoutConfiguration.tls = try tlsContext()
     let fanout = FanoutService(
       configuration: fanoutConfiguration, registry: assembly.registry, ring: ring, lastValues: lastValues,
       wanted: feeds, keys: keys, board: board, log: log, clock: clock)
@@ -85,6 +89,7 @@ struct Gateway {
     do {
       let webSocketPort = try fanout.start()
       add("fanout") { fanout.stop() }
+      if let tls = fanoutConfiguration.tls { started.append(CertificateWatch(context: tls, log: log)) }
       let targets =
         takesTicks
         ? BusIngestTargets(
@@ -130,15 +135,24 @@ struct Gateway {
 
   // MARK: Settings of the parts
 
-  private var feedConfiguration: FeedConfiguration {
+  private func feedConfiguration(_ backend: BackendKind) -> FeedConfiguration {
     var configuration = FeedConfiguration()
+    configuration.backend = backend
     configuration.lingerNanos = Int64(settings.integer(.feedsUnsubscribeLingerMillis)) * 1_000_000
     configuration.seed = UInt64.random(in: 0 ... .max)
     return configuration
   }
 
-  private var fanoutConfiguration: FanoutConfiguration {
+  /// Nil when the WebSocket server is a plain one.
+  private func tlsContext() throws(TLSError) -> TLSServerContext? {
+    let certificate = settings.string(.webSocketTLSCertificate)
+    return certificate.isEmpty
+      ? nil : try TLSServerContext(certificate: certificate, key: settings.string(.webSocketTLSKey))
+  }
+
+  private func fanoutConfiguration(_ backend: BackendKind) -> FanoutConfiguration {
     var configuration = FanoutConfiguration()
+    configuration.backend = backend
     configuration.host = settings.string(.webSocketHost)
     configuration.port = UInt16(settings.integer(.webSocketPort))
     configuration.allowedOrigins = settings.strings(.webSocketAllowedOrigins)
@@ -154,6 +168,8 @@ struct Gateway {
     configuration.cpus = settings.strings(.webSocketCPUs).compactMap { Int($0) }
     configuration.isBusyPolling = settings.boolean(.webSocketBusyPoll)
     configuration.coalesceNanos = Int64(settings.integer(.webSocketCoalesceMicros)) * 1000
+    configuration.deflateLevel = settings.integer(.webSocketDeflateLevel)
+    configuration.deflateClientsMax = settings.integer(.webSocketDeflateClientsMax)
     configuration.policy = DeliveryPolicy(name: settings.string(.webSocketPolicy)) ?? .every
     configuration.pendingBytesSoftMax = settings.integer(.webSocketOutboxSoftBytes)
     configuration.pendingBytesHardMax = settings.integer(.webSocketOutboxHardBytes)

@@ -5,6 +5,7 @@ import Glibc
 import JSONText
 import Logging
 import Market
+import Reactor
 import Testing
 import TickRing
 import WebSocket
@@ -161,6 +162,9 @@ final class ServerClient {
   }
 }
 
+/// Both run the same tests: `TICKGATE_IO_BACKEND` names the other one.
+let testBackend = getenv("TICKGATE_IO_BACKEND").map { BackendKind(rawValue: String(cString: $0))! } ?? .auto
+
 /// A running server on a free port with a feed written by the test's own thread.
 final class ServerBench {
   let service: FanoutService
@@ -175,6 +179,7 @@ final class ServerBench {
     var configuration = FanoutConfiguration()
     configuration.port = 0
     configuration.clientsMax = 100
+    configuration.backend = testBackend
     adjust(&configuration)
     let registry = InstrumentRegistry(serverInstruments)
     let ring = TickRing(capacity: ringCapacity)

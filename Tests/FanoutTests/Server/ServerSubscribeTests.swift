@@ -168,6 +168,54 @@ import Testing
     #expect(bench.say(#"{"action":"subscribe","symbol":"TCS","exchange":"NSE"}"#).contains(#""status":"success","sub"#))
   }
 
+  @Test(arguments: ["subscribe", "unsubscribe"])
+  func `a request may name twice as many instruments as there may be subscriptions, one more does nothing`(
+    action: String
+  ) {
+    var configuration = FanoutConfiguration()
+    configuration.subscriptionsPerClientMax = 3
+    let bench = SessionBench.authenticated(configuration: configuration)
+    _ = bench.say(#"{"action":"subscribe","symbol":"TCS","exchange":"NSE"}"#)
+    let entries = { (count: Int) in
+      (0..<count).map { #"{"symbol":"\#($0 == 0 ? "M&M" : "Z\($0)")","exchange":"NSE"}"# }.joined(separator: ",")
+    }
+    #expect(
+      bench.say(#"{"action":"\#(action)","symbols":[\#(entries(7))]}"#)
+        == errorText("INVALID_PARAMETERS", "Too many symbols: 7 in one message, at most 6"))
+    // Entries that would be skipped are entries as well.
+    #expect(bench.say(#"{"action":"\#(action)","symbols":[{},{},{},{},{},{},{}]}"#).contains("INVALID_PARAMETERS"))
+    #expect(bench.subscriptions == ["1/2"])
+    #expect(bench.say(#"{"action":"\#(action)","symbols":[\#(entries(6))]}"#).contains(#""symbol":"Z5""#))
+    #expect(bench.subscriptions == (action == "subscribe" ? ["1/2", "2/2"] : ["1/2"]))
+  }
+
+  @Test(arguments: [#"M\u0026M"#, #"\u004d&\u004D"#, "M&M"])
+  func `names may be written with escapes and are echoed as written`(symbol: String) {
+    let bench = SessionBench.authenticated()
+    let reply = bench.say(#"{"\u0061ction":"subscribe","symbol":"\#(symbol)","exchange":"N\u0053E","mode":1}"#)
+    let entry = Self.entry(symbol, #"N\u0053E"#, mode: "LTP")
+    #expect(reply == Self.ack([entry]))
+    #expect(bench.subscriptions == ["2/1"])
+  }
+
+  @Test(arguments: [
+    ("a\\\"b\\\\c\\n", "a\\\"b\\\\c\\n"), ("é😀", "\\u00e9\\ud83d\\ude00"), ("\u{7F}", "\\u007f"), ("\\u0041", "A"),
+    (String(repeating: "x", count: 200), String(repeating: "x", count: 128)),
+    (String(repeating: "é", count: 200), String(repeating: "\\u00e9", count: 128)),
+    (String(repeating: "\\u0041", count: 200), String(repeating: "A", count: 128)),
+  ])
+  func `an unknown name is echoed as written and shown clipped and escaped`(symbol: String, shown: String) {
+    let bench = SessionBench.authenticated()
+    #expect(
+      bench.say(#"{"action":"subscribe","symbol":"\#(symbol)","exchange":"NSE"}"#)
+        == Self.ack(
+          [
+            #"{"symbol":"\#(symbol)","exchange":"NSE","status":"error","#
+              + #""message":"Symbol \#(shown) not found for exchange NSE","broker":"zerodha"}"#
+          ],
+          status: "partial"))
+  }
+
   @Test func `sequence numbers are acknowledged only to who asks`() {
     let bench = SessionBench.authenticated()
     for mode in [Mode.ltp, .quote, .ltp, .depth] { bench.tick(1, mode) }
