@@ -39,6 +39,19 @@ void *tg_map(size_t bytes) {
   return p == MAP_FAILED ? NULL : p;
 }
 
+// Advice that a kernel does not know or a container refuses is no loss: the pages then come on demand.
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+void *tg_map_ready(size_t bytes) {
+  void *p = tg_map(bytes);
+  if (!p) return NULL;
+  madvise(p, bytes, MADV_HUGEPAGE);
+  madvise(p, bytes, MADV_POPULATE_WRITE);
+  return p;
+}
+
 void tg_unmap(void *memory, size_t bytes) { munmap(memory, bytes); }
 
 const void *tg_find(const void *text, size_t text_bytes, const void *part, size_t part_bytes) {

@@ -89,10 +89,19 @@ public final class Sockets {
     return true
   }
 
-  /// The same for data that can be left out: refused as well when more than `pendingMax` bytes wait already.
+  /// The same for data that can be left out: refused as well when more than `pendingMax` bytes wait already. What was
+  /// appended in this turn alone, and the kernel was not offered yet, may come to `turnMax`: it says nothing about how
+  /// fast the peer takes it.
   @inlinable @inline(__always)
-  public func append(_ socket: SocketID, _ bytes: UnsafeRawPointer, _ count: Int, pendingMax: Int) -> Bool {
-    guard let state = state(socket), state.pointee.bytesPending <= pendingMax else { return false }
+  public func append(
+    _ socket: SocketID, _ bytes: UnsafeRawPointer, _ count: Int, pendingMax: Int, turnMax: Int
+  ) -> Bool {
+    guard let state = state(socket) else { return false }
+    if state.pointee.bytesPending > pendingMax,
+      state.pointee.flags.contains(.sending) || state.pointee.bytesPending > turnMax
+    {
+      return false
+    }
     return append(socket, bytes, count)
   }
 

@@ -174,8 +174,8 @@ extension Definition {
 
   private static let rest: [Definition] = [
     Definition(
-      .ringCapacity, .powerOfTwo(1024...16_777_216), .integer(131_072),
-      "Ticks that the ring holds for readers that lag; each takes 384 bytes."),
+      .ringCapacity, .powerOfTwo(1024...16_777_216), .integer(65_536),
+      "Ticks that the ring holds for readers that lag; each takes 384 bytes, from the start."),
     Definition(
       .sandboxStartingCapital, .integer(1...1_000_000_000_000), .integer(10_000_000),
       "Rupees that a new paper-trading account starts with."),

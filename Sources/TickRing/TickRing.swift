@@ -3,7 +3,8 @@
 //
 // Slot n of generation g holds message m = g * capacity + n. Its stamp is 2m+1 while being written and 2m+2 when
 // complete. Payload words are relaxed atomics, so that a torn read is defined behaviour and is always detected.
-// Memory is mapped, not touched until used. Nothing here allocates after `init`.
+// All memory is there before the first tick: a page fault would cost more than the tick. Nothing here allocates after
+// `init`.
 
 import CLinux
 import Glibc
@@ -39,7 +40,7 @@ public final class TickRing: @unchecked Sendable {
     capacity = size
     mask = UInt64(size - 1)
     memoryBytes = size * Self.slotBytes + Self.lineBytes
-    guard let memory = tg_map(memoryBytes) else { fatalError("no memory for a ring of \(size) ticks") }
+    guard let memory = tg_map_ready(memoryBytes) else { fatalError("no memory for a ring of \(size) ticks") }
     self.memory = memory
     cursor = memory.bindMemory(to: Atomic<UInt64>.self, capacity: 1)
     cursor.initialize(to: Atomic(0))
@@ -82,10 +83,14 @@ public final class TickRing: @unchecked Sendable {
     written &+= 1
   }
 
+  /// Makes the batch visible to readers that are awake.
+  @inlinable @inline(__always)
+  public func show() { cursor.pointee.store(written, ordering: .releasing) }
+
   /// Makes the batch visible and wakes whoever sleeps.
   @inlinable
   public func publish() {
-    cursor.pointee.store(written, ordering: .releasing)
+    show()
     if hasNewWakers { takeWakers() }
     for index in wakers.indices { wakers[index].wake() }
   }

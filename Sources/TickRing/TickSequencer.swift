@@ -5,14 +5,18 @@ import Market
 public struct TickSequencer: ~Copyable {
   public let ring: TickRing
   public let lastValues: LastValueTable
+  /// Ticks written since the sleepers were woken.
   @usableFromInline var pending = 0
 
   /// Ticks accepted so far.
   public var count: UInt64 { ring.written }
 
-  /// Ticks after which a long batch is made visible, so that consumers on other cores can start: hand-over costs
-  /// 41 ns a tick at 32 and 150 ns at 1.
-  public static let batchMax = 32
+  /// Ticks after which a long batch is made visible to consumers that are awake: hand-over costs 41 ns a tick at 32 and
+  /// 150 ns at 1.
+  @inlinable static var shownEvery: Int { 32 }
+  /// Ticks after which sleepers are woken before the batch has ended. A consumer that wakes for a few ticks of a long
+  /// batch sends them alone, and sends are what costs; one that is woken late starts late.
+  @inlinable public static var wakesEvery: Int { 2048 }
 
   public init(ring: TickRing, lastValues: LastValueTable) {
     self.ring = ring
@@ -32,7 +36,8 @@ public struct TickSequencer: ~Copyable {
     lastValues.merge(tick)
     ring.write(tick)
     pending &+= 1
-    if pending == Self.batchMax { flush() }
+    if pending & (Self.shownEvery &- 1) == 0 { ring.show() }
+    if pending == Self.wakesEvery { flush() }
   }
 
   /// Ends a batch: what was written becomes visible and sleepers wake.

@@ -23,7 +23,7 @@ import Testing
     let settings = try Settings()
     #expect(settings.string(.webSocketHost) == "127.0.0.1")
     #expect(settings.integer(.webSocketPort) == 8765)
-    #expect(settings.integer(.ringCapacity) == 131_072)
+    #expect(settings.integer(.ringCapacity) == 65_536)
     #expect(!settings.boolean(.webSocketAllowPublic))
     #expect(settings.strings(.feedsEnabled) == ["sim"])
     #expect(settings.rate(.httpOrderRate) == Rate("10 per second"))

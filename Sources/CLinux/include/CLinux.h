@@ -19,6 +19,8 @@ int tg_gettid(void);
 int64_t tg_thread_cpu_nanos(void);
 /// Anonymous zeroed memory, not backed until touched; NULL and errno on failure.
 void *tg_map(size_t bytes);
+// The same, but every page is there before the first use: no page fault on a hot path.
+void *tg_map_ready(size_t bytes);
 void tg_unmap(void *memory, size_t bytes);
 /// memmem: the first place of `part` in `text`, or NULL.
 const void *tg_find(const void *text, size_t text_bytes, const void *part, size_t part_bytes);

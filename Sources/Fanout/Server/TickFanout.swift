@@ -14,6 +14,8 @@ final class TickFanout {
   let index: SubscriptionIndex
   let lastValues: LastValueTable
   private let ticksPerTurnMax: Int
+  /// Bytes that one turn may give a client that has taken all before: below the hard limit, so that replies still fit.
+  private let pendingBytesTurnMax: Int
   let pacedIntervalNanos: Int64
   /// Age of a client's waiting bytes above which nothing is added to them.
   let pendingAgeSoftNanos: Int64
@@ -53,6 +55,7 @@ final class TickFanout {
     index = parts.index
     lastValues = parts.lastValues
     ticksPerTurnMax = configuration.ticksPerTurnMax
+    pendingBytesTurnMax = max(configuration.pendingBytesSoftMax, configuration.pendingBytesHardMax / 2)
     pacedIntervalNanos = configuration.pacedIntervalNanos
     pendingAgeSoftNanos = configuration.pendingAgeSoftNanos
     refillToBytes = min(Self.refillToBytesMax, configuration.pendingBytesSoftMax / 2)
@@ -201,7 +204,8 @@ final class TickFanout {
         let frame = frames.frame(ofEntry: entry)
         let socket = SocketID(index: UInt32(truncatingIfNeeded: client), generation: slot.pointee.generation)
         if sockets.append(
-          socket, frame.start, frame.count, pendingMax: Int(slot.pointee.pendingBytesSoftMax))
+          socket, frame.start, frame.count, pendingMax: Int(slot.pointee.pendingBytesSoftMax),
+          turnMax: pendingBytesTurnMax)
         {
           slot.pointee.delivered &+= 1
           statistics.delivered &+= 1
