@@ -45,7 +45,8 @@ def judge(work, expected):
                 problems.append(f"{direction}, {name}: {len(cases)} cases in the report, {count} expected")
             results[direction].update(cases)
         for case, verdicts in read_cases(work / f"{direction}-again").items():
-            repeated.append(f"{direction}, case {case}: run twice, {results[direction][case][0]} the first time")
+            first = results[direction][case]
+            repeated.append(f"{direction}, case {case}: run twice, {first[0]}, close {first[1]} the first time")
             results[direction][case] = verdicts
         for case, verdicts in results[direction].items():
             if not has_passed(verdicts):
