@@ -20,8 +20,10 @@ await_port() {
   done
 }
 
-# end PID: ends a process that was started here, and waits for it.
+# end PID PORT: ends a server that was started here, and waits until its port is free: the kernel takes a ring apart
+# after its process, and the listener with it.
 end() {
   kill "$1" 2>/dev/null || true
   while kill -0 "$1" 2>/dev/null; do sleep 0.05; done
+  while (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; do sleep 0.05; done
 }

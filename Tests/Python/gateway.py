@@ -154,6 +154,22 @@ class Gateway:
         assert re.fullmatch(r"[0-9a-f]{64}", key), f"not a key alone: {done.stdout!r}"
         return key
 
+    def clients(self) -> dict:
+        """What `tickgate clients` tells: the list `clients` and the `totals`."""
+        done = self.command("clients", "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    @property
+    def descriptors(self) -> int:
+        """Descriptors that the process has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    @property
+    def resident_bytes(self) -> int:
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
     def post(self, endpoint, body) -> tuple:
         """POST /api/v1/<endpoint>; status and parsed body."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -74,7 +74,7 @@ let backends: [BackendKind] = {
 
 /// Runs one loop to its end on a thread of its own; the set-up and the result stay on that thread.
 func runLoop<Result: Sendable>(
-  _ backend: BackendKind = .auto, listener: Listener? = nil, tls: TLSServerContext? = nil,
+  _ backend: BackendKind = backends[0], listener: Listener? = nil, tls: TLSServerContext? = nil,
   limits: LoopLimits = LoopLimits(),
   mailbox: Mailbox<@Sendable (ProbeHandler) -> Void>? = nil, waker: Waker = Waker(),
   setUp: @escaping @Sendable (ProbeHandler) throws -> Void,

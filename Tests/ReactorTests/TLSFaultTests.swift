@@ -201,7 +201,9 @@ import TickRing
     let address = SocketAddress(host: "127.0.0.1", port: listener.port)!
     var limits = LoopLimits()
     limits.handshakeNanos = 120_000_000_000
+    // Both ends are served by one thread: a turn full of handshakes may take longer than a peer is usually given.
     limits.drainNanos = 120_000_000_000
+    limits.lingerNanos = 120_000_000_000
     try ProcessLimits.raiseDescriptors(to: 4096)
     let result = try runLoop(backend, listener: listener, tls: certificates.context("good"), limits: limits) { probe in
       probe.onAccepted = { probe, socket in

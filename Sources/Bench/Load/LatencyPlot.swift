@@ -12,7 +12,7 @@ struct LatencyPlot {
   private static let width = 900.0
   private static let height = 480.0
   private static let left = 90.0
-  private static let right = 30.0
+  private static let right = 50.0
   private static let top = 50.0
   private static let bottom = 60.0
   /// 99.999 %.

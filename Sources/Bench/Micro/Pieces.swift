@@ -99,7 +99,9 @@ enum Pieces {
       instrumentCount: Int(instruments), clientsMax: Int(clients), lastValues: LastValueTable(count: Int(instruments)))
     // All but one client stay, so that lists have a length and a first or last subscriber is not the rule.
     for client in 1..<clients {
-      for instrument in UInt32(0)..<10 { index.add(client: client, (client &+ instrument) % instruments, .ltp, flags: []) }
+      for instrument in UInt32(0)..<10 {
+        index.add(client: client, (client &+ instrument) % instruments, .ltp, flags: [])
+      }
     }
     _ = index.takeWants()
     measure.piece("subscription add and remove") { number in

@@ -89,7 +89,7 @@ enum WakePingPong {
         let entry = ring.entry(.send, 0)
         io_uring_prep_msg_ring(entry, otherRing, 0, UInt64(BenchOperation.other.rawValue) << 56, 0)
         entry.pointee.flags |= UInt8(1 << IOSQE_CQE_SKIP_SUCCESS_BIT)
-        // Leaves with the wait that follows, as everything of a turn does.
+      // Leaves with the wait that follows, as everything of a turn does.
       }
     }
 

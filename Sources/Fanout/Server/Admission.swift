@@ -4,7 +4,7 @@ import Reactor
 import Synchronization
 
 /// Counts connections in total, per remote host and per loop. Any thread.
-final class Admission: Sendable {
+package final class Admission: Sendable {
   private struct State {
     var total = 0
     var byHost: [HostKey: Int] = [:]
@@ -15,26 +15,26 @@ final class Admission: Sendable {
   private let clientsMax: Int
   private let perHostMax: Int
 
-  init(loops: Int, clientsMax: Int, perHostMax: Int) {
+  package init(loops: Int, clientsMax: Int, perHostMax: Int) {
     state = Mutex(State(byLoop: Array(repeating: 0, count: loops)))
     self.clientsMax = clientsMax
     self.perHostMax = perHostMax
   }
 
   /// The loop with the fewest connections takes the next one.
-  func leastLoaded() -> Int {
+  package func leastLoaded() -> Int {
     state.withLock { state in state.byLoop.indices.min { state.byLoop[$0] < state.byLoop[$1] } ?? 0 }
   }
 
   /// A loop gets a connection, which `remove` takes off again, whatever `enter` says.
-  func add(loop: Int) {
+  package func add(loop: Int) {
     state.withLock { state in
       state.total += 1
       state.byLoop[loop] += 1
     }
   }
 
-  func remove(loop: Int) {
+  package func remove(loop: Int) {
     state.withLock { state in
       state.total -= 1
       state.byLoop[loop] -= 1
@@ -44,7 +44,7 @@ final class Admission: Sendable {
   /// Judges a connection that was added.
   /// - Parameter host: nil when exempt from the limit per address. Counted until `leave`, unless refused.
   /// - Returns: why it is refused, nil when it is not.
-  func enter(host: HostKey?) -> String? {
+  package func enter(host: HostKey?) -> String? {
     state.withLock { state in
       if state.total > clientsMax { return "too many connections" }
       guard let host else { return nil }
@@ -54,7 +54,7 @@ final class Admission: Sendable {
     }
   }
 
-  func leave(host: HostKey?) {
+  package func leave(host: HostKey?) {
     guard let host else { return }
     state.withLock { state in
       guard let count = state.byHost[host] else { return }

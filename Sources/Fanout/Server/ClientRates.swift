@@ -3,37 +3,44 @@
 // value each. Loop thread only.
 
 /// Rates of one client, numbered from 1; 0 stands for no rate.
-struct ClientRates: BitwiseCopyable {
+package struct ClientRates: BitwiseCopyable {
   /// Different rates that one connection may have.
-  static let countMax = 3
+  package static let countMax = 3
 
   private var intervals = InlineArray<3, Int64>(repeating: 0)
   private var next = InlineArray<3, Int64>(repeating: 0)
   private var count = 0
 
+  package init() {}
+
   /// The number of the rate with this interval, nil when there is no room for another.
-  mutating func number(intervalNanos: Int64) -> UInt8? {
+  /// - Parameter used: rates that subscriptions have, a bit each; the place of another one may be taken over.
+  package mutating func number(intervalNanos: Int64, used: @autoclosure () -> UInt8) -> UInt8? {
     for place in 0..<count where intervals[place] == intervalNanos { return UInt8(place + 1) }
-    guard count < Self.countMax else { return nil }
-    intervals[count] = intervalNanos
-    count += 1
-    return UInt8(count)
+    let used = count < Self.countMax ? UInt8.max : used()
+    for place in 0..<Self.countMax where place >= count || used & (2 << UInt8(place)) == 0 {
+      count = max(count, place + 1)
+      intervals[place] = intervalNanos
+      next[place] = 0
+      return UInt8(place + 1)
+    }
+    return nil
   }
 
   /// Rates whose round may begin, a bit each.
-  func due(_ nowNanos: Int64) -> UInt8 {
+  package func due(_ nowNanos: Int64) -> UInt8 {
     var mask: UInt8 = 0
     for place in 0..<count where next[place] <= nowNanos { mask |= 2 << UInt8(place) }
     return mask
   }
 
   /// A round has ended that found something for these rates.
-  mutating func served(_ mask: UInt8, _ nowNanos: Int64) {
+  package mutating func served(_ mask: UInt8, _ nowNanos: Int64) {
     for place in 0..<count where mask & (2 << UInt8(place)) != 0 { next[place] = nowNanos + intervals[place] }
   }
 
   /// When the next round that has to wait may begin; `.max` when all may at once.
-  func next(after nowNanos: Int64) -> Int64 {
+  package func next(after nowNanos: Int64) -> Int64 {
     var least = Int64.max
     for place in 0..<count where next[place] > nowNanos { least = min(least, next[place]) }
     return least

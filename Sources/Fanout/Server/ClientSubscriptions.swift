@@ -7,76 +7,84 @@
 import Glibc
 
 /// One row: which key, where in the key's list, at what rate, and whether the newest value is still owed to the client.
-struct ClientSubscription: BitwiseCopyable {
-  static let emptyKey = UInt32.max
+package struct ClientSubscription: BitwiseCopyable {
+  package static let emptyKey = UInt32.max
   private static var owedBit: UInt32 { 1 << 31 }
   private static var snapshotBit: UInt32 { 1 << 30 }
   private static var rateShift: UInt32 { 28 }
   private static var placeMask: UInt32 { (1 << rateShift) - 1 }
 
-  var key: UInt32
+  package var key: UInt32
   private var bits: UInt32
 
-  init(key: UInt32, place: UInt32) {
+  package init(key: UInt32, place: UInt32) {
     self.key = key
     bits = place
   }
 
-  var place: UInt32 {
+  package var place: UInt32 {
     get { bits & Self.placeMask }
     set { bits = bits & ~Self.placeMask | newValue }
   }
 
   /// Number of the client's rate; 0 for none.
-  var rate: UInt8 {
+  package var rate: UInt8 {
     get { UInt8(truncatingIfNeeded: bits >> Self.rateShift) & 3 }
     set { bits = bits & ~(3 << Self.rateShift) | UInt32(newValue) << Self.rateShift }
   }
 
   /// The newest value has not been sent.
-  var isOwed: Bool {
+  package var isOwed: Bool {
     get { bits & Self.owedBit != 0 }
     set { bits = newValue ? bits | Self.owedBit : bits & ~Self.owedBit }
   }
 
   /// What is owed answers a request for a snapshot.
-  var isSnapshot: Bool {
+  package var isSnapshot: Bool {
     get { bits & Self.snapshotBit != 0 }
     set { bits = newValue ? bits | Self.snapshotBit : bits & ~Self.snapshotBit }
   }
 
-  mutating func clearOwed() { bits &= ~(Self.owedBit | Self.snapshotBit) }
+  package mutating func clearOwed() { bits &= ~(Self.owedBit | Self.snapshotBit) }
 }
 
-struct ClientSubscriptions: BitwiseCopyable {
+package struct ClientSubscriptions: BitwiseCopyable {
   private static let firstCapacity = 8
 
-  private(set) var rows: UnsafeMutablePointer<ClientSubscription>?
+  package init() {}
+
+  package private(set) var rows: UnsafeMutablePointer<ClientSubscription>?
   private var rowCount: UInt32 = 0
   private var usedCount: UInt32 = 0
-  private var owed: UInt32 = 0
   private var turn: UInt32 = 0
+  private var owedByRate = InlineArray<4, UInt32>(repeating: 0)
   /// Allocated with the first `max_rate`.
-  private(set) var rates: UnsafeMutablePointer<ClientRates>?
+  package private(set) var rates: UnsafeMutablePointer<ClientRates>?
 
   /// Rows of the table, empty ones counted.
-  var capacity: Int { Int(rowCount) }
+  package var capacity: Int { Int(rowCount) }
 
-  var count: Int { Int(usedCount) }
+  package var count: Int { Int(usedCount) }
 
   /// Rows that are owed.
-  var owedCount: Int {
-    get { Int(owed) }
-    set { owed = UInt32(newValue) }
+  @inline(__always) package var owedCount: Int {
+    Int(owedByRate[0] &+ owedByRate[1] &+ owedByRate[2] &+ owedByRate[3])
   }
 
-  var memoryBytes: Int { capacity * MemoryLayout<ClientSubscription>.stride }
+  /// Rates of those rows, a bit each; bit 0 stands for none.
+  package var owedMask: UInt8 {
+    var mask: UInt8 = 0
+    for rate in 0..<4 where owedByRate[rate] > 0 { mask |= 1 << UInt8(rate) }
+    return mask
+  }
+
+  package var memoryBytes: Int { capacity * MemoryLayout<ClientSubscription>.stride }
 
   // MARK: Turns
 
   /// The row whose turn it is when owed rows are served, in use or not; the turn goes on to the next, after the last to
   /// the first, so that all get theirs. Nil without a table.
-  @inline(__always) mutating func nextRow() -> UnsafeMutablePointer<ClientSubscription>? {
+  @inline(__always) package mutating func nextRow() -> UnsafeMutablePointer<ClientSubscription>? {
     guard let rows else { return nil }
     let row = rows + Int(turn)
     turn = turn &+ 1 < rowCount ? turn &+ 1 : 0
@@ -87,7 +95,7 @@ struct ClientSubscriptions: BitwiseCopyable {
 
   /// The row of a key, nil when not subscribed. Valid until the next insertion or removal.
   @inline(__always)
-  func find(_ key: UInt32) -> UnsafeMutablePointer<ClientSubscription>? {
+  package func find(_ key: UInt32) -> UnsafeMutablePointer<ClientSubscription>? {
     guard let rows else { return nil }
     var index = home(key)
     while true {
@@ -99,33 +107,59 @@ struct ClientSubscriptions: BitwiseCopyable {
   }
 
   /// Adds a key that is not there yet.
-  mutating func insert(_ key: UInt32, place: UInt32) -> UnsafeMutablePointer<ClientSubscription> {
+  package mutating func insert(_ key: UInt32, place: UInt32) -> UnsafeMutablePointer<ClientSubscription> {
     // At most four fifths full, so that every probe ends soon.
     if (count + 1) * 5 > capacity * 4 { grow() }
     usedCount += 1
     return store(ClientSubscription(key: key, place: place))
   }
 
-  mutating func change(_ row: UnsafeMutablePointer<ClientSubscription>, rate: UInt8, wantsSnapshot: Bool) {
+  package mutating func change(_ row: UnsafeMutablePointer<ClientSubscription>, rate: UInt8, wantsSnapshot: Bool) {
+    let isOwed = row.pointee.isOwed || wantsSnapshot
+    let isSnapshot = row.pointee.isSnapshot || wantsSnapshot
+    settle(row)
     row.pointee.rate = rate
-    guard wantsSnapshot else { return }
-    if !row.pointee.isOwed { owed += 1 }
-    row.pointee.isOwed = true
-    row.pointee.isSnapshot = true
+    row.pointee.isSnapshot = isSnapshot
+    if isOwed { _ = owe(row) }
   }
 
-  mutating func rateNumber(intervalNanos: Int64) -> UInt8? {
+  /// The newest value of a row is due to the client. False when it was before.
+  @inline(__always)
+  package mutating func owe(_ row: UnsafeMutablePointer<ClientSubscription>) -> Bool {
+    if row.pointee.isOwed { return false }
+    row.pointee.isOwed = true
+    owedByRate[Int(row.pointee.rate)] &+= 1
+    return true
+  }
+
+  /// Nothing of a row is due any more.
+  @inline(__always)
+  package mutating func settle(_ row: UnsafeMutablePointer<ClientSubscription>) {
+    guard row.pointee.isOwed else { return }
+    row.pointee.clearOwed()
+    owedByRate[Int(row.pointee.rate)] &-= 1
+  }
+
+  package mutating func rateNumber(intervalNanos: Int64) -> UInt8? {
     if rates == nil {
       rates = .allocate(capacity: 1)
       rates?.initialize(to: ClientRates())
     }
-    return rates?.pointee.number(intervalNanos: intervalNanos)
+    return rates?.pointee.number(intervalNanos: intervalNanos, used: usedRates)
+  }
+
+  /// Rates that rows have, a bit each.
+  private var usedRates: UInt8 {
+    (0..<capacity).reduce(0) { used, index in
+      guard let row = rows?[index], row.key != ClientSubscription.emptyKey else { return used }
+      return used | 1 << row.rate
+    }
   }
 
   /// Removes the row; rows behind it move up, so that no probe is cut short.
-  mutating func remove(_ row: UnsafeMutablePointer<ClientSubscription>) {
+  package mutating func remove(_ row: UnsafeMutablePointer<ClientSubscription>) {
     guard let rows else { return }
-    if row.pointee.isOwed { owed -= 1 }
+    settle(row)
     var hole = row - rows
     var index = hole
     while true {
@@ -143,14 +177,14 @@ struct ClientSubscriptions: BitwiseCopyable {
   }
 
   /// All keys, in ascending order.
-  var keys: [UInt32] {
+  package var keys: [UInt32] {
     (0..<capacity).compactMap { index in
       guard let key = rows?[index].key, key != ClientSubscription.emptyKey else { return nil }
       return key
     }.sorted()
   }
 
-  mutating func release() {
+  package mutating func release() {
     free(rows)
     rates?.deallocate()
     self = ClientSubscriptions()

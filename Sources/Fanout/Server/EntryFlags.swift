@@ -12,7 +12,7 @@ package struct EntryFlags: OptionSet, Sendable, BitwiseCopyable {
   package static var binary: EntryFlags { EntryFlags(rawValue: 1 << 30) }
   /// Has agreed to permessage-deflate.
   package static var deflate: EntryFlags { EntryFlags(rawValue: 1 << 29) }
-  /// Has a rate of its own: never sent at once.
+  /// Never sent at once, since it has a rate of its own or something older is owed.
   package static var limited: EntryFlags { EntryFlags(rawValue: 1 << 28) }
 
   /// The bits of an entry that may be flags; the client's number is below them.

@@ -40,11 +40,11 @@ final class FanoutClient {
 
 /// A remote host as connection limits see it: an IPv4 address, or the 64-bit network of an IPv6 one, since one
 /// subscriber line has all addresses of that.
-struct HostKey: Hashable {
+package struct HostKey: Hashable {
   private let high: UInt64
   private let low: UInt64
 
-  init(_ address: SocketAddress) {
+  package init(_ address: SocketAddress) {
     high = address.high
     low = address.isIPv4 || address.high == 0 ? address.low : 0
   }

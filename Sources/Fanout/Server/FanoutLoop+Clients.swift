@@ -118,17 +118,21 @@ extension FanoutLoop {
     if reply.isRefusal { ticks.statistics.authenticationsFailed += 1 }
     if let violation = reply.close { return close(client, violation) }
     if !reply.records.isEmpty { sendRecords(client, reply.records) }
+    guard client.phase == .open else { return }
     if let policy = reply.policy { setPolicy(policy, of: client) }
     if let keyID = client.session.principal?.keyID, keyID != keyBefore { restore(client, keyID) }
-    if context.subscriptions.owedCount(client: client.socket.index) > 0 { ticks.expect(index) }
+    if context.subscriptions.owedCount(client: client.socket.index) > 0 { ticks.list(index) }
   }
 
   /// A paced client has back what its last connection had.
   private func restore(_ client: FanoutClient, _ keyID: Int64) {
     guard ticks.slots[Int(client.socket.index)].policy == .paced else { return }
+    var records: [UInt8] = []
     for (instrument, mode) in shared.paced.take(keyID: keyID, nowNanos: nowNanos) {
-      context.subscriptions.add(client: client.socket.index, instrument, mode, flags: [])
+      if client.session.form.contains(.binary) { context.define(instrument, in: &records) }
+      context.subscriptions.add(client: client.socket.index, instrument, mode, flags: client.session.form)
     }
+    if !records.isEmpty { sendRecords(client, records) }
   }
 
   /// Order events reach every connection of the user that asked, as they came and in order.
@@ -147,7 +151,7 @@ extension FanoutLoop {
     let header = FrameWriter.writeHeader(.text, payloadCount: text.count, to: base)
     let hasHeader = sockets.append(client.socket, base, header)
     guard hasHeader, sockets.append(client.socket, text) else { return cut(client) }
-    checkPending(client)
+    onSent(client)
   }
 
   /// Records of the binary stream that are not market data, in messages of whole records and moderate size.
@@ -176,6 +180,13 @@ extension FanoutLoop {
 
   private func send(_ client: FanoutClient, _ frame: UnsafeRawBufferPointer) {
     guard sockets.append(client.socket, frame) else { return cut(client) }
+    onSent(client)
+  }
+
+  private func onSent(_ client: FanoutClient) {
+    // It would decode this frame and throw away market data that comes with it.
+    ticks.postpone(
+      Int(client.socket.index), untilNanos: SystemClock.monotonicNanos() + configuration.pacedIntervalNanos)
     checkPending(client)
   }
 

@@ -184,9 +184,14 @@ final class FanoutLoop: LoopHandler {
       for command in mailbox.takeAll() { perform(command) }
     }
     applyWants()
+    // The first tick of a batch sets the time; the others wait with it.
+    if !isHoldingBack, configuration.coalesceNanos > 0, ticks.hasWork {
+      coalesceDueNanos = nowNanos + configuration.coalesceNanos
+    }
     if !isHoldingBack || nowNanos >= coalesceDueNanos {
-      coalesceDueNanos = .max
       ticks.run(nowNanos: nowNanos, wallNanos: shared.clock.nowNanos())
+      // What a turn leaves of the ring has waited its time.
+      coalesceDueNanos = isHoldingBack && ticks.hasWork ? nowNanos : .max
       if ticks.condemnedCount > 0 { closeCondemned() }
     }
     ticks.statistics.clients = UInt64(clientCount)
@@ -208,14 +213,11 @@ final class FanoutLoop: LoopHandler {
 
   func hasWork() -> Bool {
     if !shared.mailboxes[number].isEmpty || context.subscriptions.hasWants { return true }
-    guard ticks.hasWork else { return false }
-    guard configuration.coalesceNanos > 0 else { return true }
-    // The first tick of a batch sets the time; the others wait with it.
-    if coalesceDueNanos == .max { coalesceDueNanos = SystemClock.monotonicNanos() + configuration.coalesceNanos }
-    return SystemClock.monotonicNanos() >= coalesceDueNanos
+    return ticks.hasWork && (!isHoldingBack || SystemClock.monotonicNanos() >= coalesceDueNanos)
   }
 
-  func deadlineNanos() -> Int64 { min(coalesceDueNanos, ticks.wakeNanos) }
+  /// While ticks are being collected, what is owed waits with them.
+  func deadlineNanos() -> Int64 { isHoldingBack ? coalesceDueNanos : ticks.wakeNanos }
 
   var isHoldingBack: Bool { coalesceDueNanos != .max }
 

@@ -21,7 +21,12 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
   private let epochMillis: Int64
   private let wakers: [Waker]
   private let counters: [FanoutCounters]
-  private let threads = Mutex<[LoopThread]>([])
+  private struct Running {
+    var threads: [LoopThread] = []
+    var isStopping = false
+  }
+
+  private let running = Mutex(Running())
 
   private var configuration: FanoutConfiguration { shared.configuration }
 
@@ -61,8 +66,8 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
     let limits = configuration.loopLimits
     try ProcessLimits.raiseDescriptors(
       to: UInt64(configuration.clientsMax + FanoutConfiguration.spareSockets + Self.otherDescriptors))
-    return try threads.withLock { threads in
-      guard threads.isEmpty else { throw FanoutError.alreadyStarted }
+    return try running.withLock { running in
+      guard running.threads.isEmpty else { throw FanoutError.alreadyStarted }
       let listener = try Listener(host: configuration.host, port: configuration.port)
       let gates = wakers.map { _ in StartGate<Void>() }
       let started = gates.indices.map { number in
@@ -78,7 +83,7 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
         } catch { return error }
       }.first
       guard let failure else {
-        threads = started
+        running.threads = started
         return listener.port
       }
       for mailbox in shared.mailboxes { mailbox.send(.stop) }
@@ -93,11 +98,20 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
 
   /// Closes every client with 1001, waits until they are gone or the time is over, ends the threads.
   public func stop() {
-    let running = threads.withLock { $0 }
+    let threads = running.withLock { running in
+      running.isStopping = true
+      return running.threads
+    }
     for mailbox in shared.mailboxes { mailbox.send(.stop) }
-    for thread in running { thread.join() }
-    // Connections that were handed to a loop which had ended already.
-    for case .adopt(let descriptor) in shared.mailboxes.flatMap({ $0.takeAll() }) { close(descriptor) }
+    for thread in threads { thread.join() }
+    // What was handed to a loop that had ended already.
+    for command in shared.mailboxes.flatMap({ $0.takeAll() }) {
+      switch command {
+      case .adopt(let descriptor): close(descriptor)
+      case .report(let gate): gate.open(.success([]))
+      case .order, .revoke, .stop: break
+      }
+    }
   }
 
   /// Sends an order event to every connection of its user that subscribed to order events.
@@ -113,14 +127,17 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
   /// Of all loops together.
   public func statistics() -> FanoutStatistics { counters.reduce(FanoutStatistics()) { $0 + $1.load() } }
 
-  /// Every connection as it is now. Blocks until the loops have answered, a turn each: not for a loop's thread, and
-  /// only while the server runs.
+  /// Every connection as it is now; none before the start and after the stop. Blocks until the loops have answered, a
+  /// turn each: not for a loop's thread.
   public func clients() throws -> [ClientReport] {
-    guard !threads.withLock({ $0.isEmpty }) else { return [] }
-    let gates = shared.mailboxes.map { mailbox in
-      let gate = StartGate<[ClientReport]>()
-      mailbox.send(.report(gate))
-      return gate
+    // Under the lock, so that whoever stops the loops answers what they no longer do.
+    let gates = running.withLock { running -> [StartGate<[ClientReport]>] in
+      guard !running.threads.isEmpty, !running.isStopping else { return [] }
+      return shared.mailboxes.map { mailbox in
+        let gate = StartGate<[ClientReport]>()
+        mailbox.send(.report(gate))
+        return gate
+      }
     }
     return try gates.flatMap { try $0.wait() }
   }

@@ -4,7 +4,7 @@
 import Market
 import Synchronization
 
-final class PacedSubscriptions: Sendable {
+package final class PacedSubscriptions: Sendable {
   private struct Left {
     var subscriptions: [(instrument: UInt32, mode: Mode)]
     var untilNanos: Int64
@@ -12,10 +12,14 @@ final class PacedSubscriptions: Sendable {
 
   private let byKey = Mutex<[Int64: Left]>([:])
   /// Keys remembered at a time; beyond it the one that ends first is forgotten.
-  static let keysMax = 1024
+  package static let keysMax = 1024
+
+  package init() {}
 
   /// - Parameter nowNanos: monotonic.
-  func keep(_ subscriptions: [(instrument: UInt32, mode: Mode)], keyID: Int64, nowNanos: Int64, forNanos: Int64) {
+  package func keep(
+    _ subscriptions: [(instrument: UInt32, mode: Mode)], keyID: Int64, nowNanos: Int64, forNanos: Int64
+  ) {
     byKey.withLock { byKey in
       byKey = byKey.filter { $0.value.untilNanos > nowNanos }
       if byKey.count >= Self.keysMax, byKey[keyID] == nil,
@@ -28,7 +32,7 @@ final class PacedSubscriptions: Sendable {
   }
 
   /// What the last connection with the key had, once.
-  func take(keyID: Int64, nowNanos: Int64) -> [(instrument: UInt32, mode: Mode)] {
+  package func take(keyID: Int64, nowNanos: Int64) -> [(instrument: UInt32, mode: Mode)] {
     byKey.withLock { byKey in
       guard let left = byKey.removeValue(forKey: keyID), left.untilNanos > nowNanos else { return [] }
       return left.subscriptions

@@ -68,8 +68,7 @@ package final class SubscriptionIndex {
     let head = lists.head(Int(key))
     let entry = client | flags.rawValue
     if let row = clients[Int(client)].find(key) {
-      lists.entries(head)[Int(row.pointee.place)] = entry
-      clients[Int(client)].change(row, rate: rate, wantsSnapshot: wantsSnapshot)
+      change(row, head, entry, rate: rate, wantsSnapshot: wantsSnapshot)
       return head.pointee.delivered
     }
     if head.pointee.count == 0 {
@@ -81,9 +80,19 @@ package final class SubscriptionIndex {
     }
     let place = lists.append(entry, to: Int(key))
     let row = clients[Int(client)].insert(key, place: place)
-    clients[Int(client)].change(row, rate: rate, wantsSnapshot: wantsSnapshot)
+    change(row, head, entry, rate: rate, wantsSnapshot: wantsSnapshot)
     count += 1
     return head.pointee.delivered
+  }
+
+  private func change(
+    _ row: UnsafeMutablePointer<ClientSubscription>, _ head: UnsafeMutablePointer<SubscriberHead>, _ entry: UInt32,
+    rate: UInt8, wantsSnapshot: Bool
+  ) {
+    clients[Self.client(ofEntry: entry)].change(row, rate: rate, wantsSnapshot: wantsSnapshot)
+    // Until what is owed has gone, what comes goes the same way, so that nothing is told twice or late.
+    let limited = row.pointee.isOwed ? EntryFlags.limited.rawValue : 0
+    lists.entries(head)[Int(row.pointee.place)] = entry | limited
   }
 
   /// False when there was no such subscription.

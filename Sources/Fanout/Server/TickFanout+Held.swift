@@ -7,12 +7,6 @@ import Reactor
 import TickRing
 
 extension TickFanout {
-  /// A held client is served again when no more than this waits in its outbox: little enough to be fresh, enough to
-  /// keep a connection busy.
-  static var refillBelowBytes: Int { 32_768 }
-  /// Bytes waiting at which a round is interrupted.
-  static var refillToBytes: Int { 65_536 }
-
   func serveListed(nowNanos: Int64, wallNanos: Int64) {
     var place = 0
     while place < listedCount {
@@ -33,14 +27,18 @@ extension TickFanout {
     let slot = slots + client
     if slot.pointee.isCondemned || sockets.isCrowded { return }
     if slot.pointee.policy == .paced { return servePaced(client, nowNanos, wallNanos) }
+    let socket = socket(client)
     // The end of a send brings the next turn.
-    if sockets.bytesPending(socket(client)) > Self.refillBelowBytes { return }
+    if sockets.bytesPending(socket) > refillBelowBytes { return }
+    if sockets.pendingAgeNanos(socket, nowNanos: nowNanos) > pendingAgeSoftNanos { return }
     let table = index.clients + client
     if slot.pointee.walkLeft == 0 {
       let rates = table.pointee.rates
-      var mask: UInt8 = slot.pointee.isHeld ? 1 : 0
-      if let rates { mask |= rates.pointee.due(nowNanos) }
-      if mask == 0 { return wake(at: rates?.pointee.next(after: nowNanos) ?? .max) }
+      let mask = table.pointee.owedMask & (1 | (rates?.pointee.due(nowNanos) ?? 0))
+      if mask == 0 {
+        endHold(client)
+        return wake(at: rates?.pointee.next(after: nowNanos) ?? .max)
+      }
       slot.pointee.walkMask = mask
       slot.pointee.walkFound = 0
       slot.pointee.walkLeft = UInt32(table.pointee.capacity)
@@ -51,8 +49,14 @@ extension TickFanout {
       rates.pointee.served(slot.pointee.walkFound, nowNanos)
       if table.pointee.owedCount > 0 { wake(at: rates.pointee.next(after: nowNanos)) }
     }
-    let isDone = table.pointee.owedCount == 0 || (slot.pointee.walkMask & 1 != 0 && !hasWork)
-    if isDone, !slot.pointee.policy.isAlwaysHeld { slot.pointee.isHeld = false }
+    endHold(client)
+  }
+
+  /// A client that was held gets everything again, unless something is owed that a rate does not keep back: what comes
+  /// at once would overtake that.
+  private func endHold(_ client: Int) {
+    if index.clients[client].owedMask & 1 != 0 || slots[client].policy.isAlwaysHeld { return }
+    slots[client].isHeld = false
   }
 
   /// Visits the rows that are left of the round until the outbox is full enough.
@@ -68,12 +72,10 @@ extension TickFanout {
       guard row.pointee.isOwed, slot.pointee.walkMask & (1 &<< row.pointee.rate) != 0 else { continue }
       switch settle(row, of: socket, wallNanos) {
       case .sent:
-        table.pointee.owedCount &-= 1
         slot.pointee.walkFound |= 1 &<< row.pointee.rate
         slot.pointee.delivered &+= 1
-        if sockets.bytesPending(socket) > Self.refillToBytes { return }
-      case .nothing: table.pointee.owedCount &-= 1
-      case .later: break
+        if sockets.bytesPending(socket) > refillToBytes { return }
+      case .nothing, .later: break
       case .full: return
       }
     }
@@ -93,12 +95,10 @@ extension TickFanout {
       guard row.pointee.isOwed else { continue }
       switch settle(row, of: socket, wallNanos) {
       case .sent:
-        table.pointee.owedCount &-= 1
         slot.pointee.delivered &+= 1
         slot.pointee.nextMessageNanos = nowNanos &+ pacedIntervalNanos
         return wake(at: slot.pointee.nextMessageNanos)
-      case .nothing: table.pointee.owedCount &-= 1
-      case .later: break
+      case .nothing, .later: break
       case .full: return
       }
     }
@@ -126,7 +126,7 @@ extension TickFanout {
     guard lastValues.read(SubscriptionIndex.instrument(ofKey: row.pointee.key), into: tick),
       tick.pointee.mode >= mode.rawValue
     else {
-      row.pointee.clearOwed()
+      clear(row, head, of: socket)
       return .nothing
     }
     let sequence = tick.pointee.sequence(of: mode)
@@ -138,7 +138,19 @@ extension TickFanout {
       row.pointee.isSnapshot ? frames.snapshot(ofEntry: entry, ageMillis: ageMillis) : frames.frame(ofEntry: entry)
     guard sockets.append(socket, frame.start, frame.count) else { return .full }
     statistics.delivered &+= 1
-    row.pointee.clearOwed()
+    if row.pointee.isSnapshot { statistics.snapshots &+= 1 }
+    clear(row, head, of: socket)
     return .sent
+  }
+
+  /// Nothing is owed to the row any more; without a rate what comes may go at once again.
+  private func clear(
+    _ row: UnsafeMutablePointer<ClientSubscription>, _ head: UnsafeMutablePointer<SubscriberHead>,
+    of socket: SocketID
+  ) {
+    index.clients[Int(socket.index)].settle(row)
+    if row.pointee.rate == 0 {
+      index.lists.entries(head)[Int(row.pointee.place)] &= ~EntryFlags.limited.rawValue
+    }
   }
 }

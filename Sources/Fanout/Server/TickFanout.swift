@@ -15,6 +15,13 @@ final class TickFanout {
   let lastValues: LastValueTable
   private let ticksPerTurnMax: Int
   let pacedIntervalNanos: Int64
+  /// Age of a client's waiting bytes above which nothing is added to them.
+  let pendingAgeSoftNanos: Int64
+  /// Bytes waiting at which a round is interrupted: below the soft limit, so that what comes next finds room.
+  let refillToBytes: Int
+  /// A held client is served again when no more than this waits in its outbox: little enough to be fresh, enough to
+  /// keep a connection busy.
+  let refillBelowBytes: Int
   private var reader: TickReader
   var frames: TickFrames
   let tick: UnsafeMutablePointer<Tick>
@@ -47,6 +54,9 @@ final class TickFanout {
     lastValues = parts.lastValues
     ticksPerTurnMax = configuration.ticksPerTurnMax
     pacedIntervalNanos = configuration.pacedIntervalNanos
+    pendingAgeSoftNanos = configuration.pendingAgeSoftNanos
+    refillToBytes = min(Self.refillToBytesMax, configuration.pendingBytesSoftMax / 2)
+    refillBelowBytes = refillToBytes / 2
     reader = TickReader(parts.ring)
     tick = .allocate(capacity: 1)
     tick.initialize(to: Tick())
@@ -211,12 +221,9 @@ final class TickFanout {
     if slot.pointee.isCondemned { return }
     let table = index.clients + client
     guard let row = table.pointee.find(key) else { return }
-    if row.pointee.isOwed {
+    if !table.pointee.owe(row) {
       slot.pointee.conflated &+= 1
       statistics.conflated &+= 1
-    } else {
-      row.pointee.isOwed = true
-      table.pointee.owedCount &+= 1
     }
     if !slot.pointee.isHeld, !isLimited { hold(client) }
     list(client)
@@ -225,30 +232,29 @@ final class TickFanout {
   /// The client does not keep up: from now on it gets the newest only, until all that is owed to it has gone.
   func hold(_ client: Int) {
     let slot = slots + client
-    if slot.pointee.isHeld || slot.pointee.isCondemned { return }
+    if slot.pointee.isCondemned { return }
+    if slot.pointee.policy == .disconnect { return condemn(client) }
+    if slot.pointee.isHeld { return }
     statistics.held &+= 1
     slot.pointee.isHeld = true
-    if slot.pointee.policy == .disconnect { return condemn(client) }
     // What the kernel has not sent yet would grow old there.
     sockets.limitUnsent(socket(client), bytes: Self.unsentBytesMax)
     list(client)
   }
 
-  func condemn(_ client: Int) {
+  private func condemn(_ client: Int) {
     slots[client].isHeld = true
     slots[client].isCondemned = true
     condemned[condemnedCount] = UInt32(client)
     condemnedCount += 1
   }
 
-  /// Something is owed to a client that is not held: a snapshot. Until it has gone, what comes goes the same way, so
-  /// that nothing is told twice.
-  func expect(_ client: Int) {
-    if slots[client].isCondemned { return }
-    slots[client].isHeld = true
-    list(client)
+  /// A paced client has got something else than market data.
+  func postpone(_ client: Int, untilNanos: Int64) {
+    if slots[client].policy == .paced { slots[client].nextMessageNanos = untilNanos }
   }
 
+  /// Something is owed to the client: a turn looks whether it may go.
   @inline(__always)
   func list(_ client: Int) {
     if slots[client].isListed { return }
@@ -261,6 +267,8 @@ final class TickFanout {
   func socket(_ client: Int) -> SocketID {
     SocketID(index: UInt32(truncatingIfNeeded: client), generation: slots[client].generation)
   }
+
+  private static let refillToBytesMax = 65_536
 
   /// Bytes that the kernel may hold unsent for a client that lags.
   static let unsentBytesMax: Int32 = 16_384

@@ -13,6 +13,7 @@ import WebSocket
 /// What a client sees.
 enum Seen: Equatable {
   case text(String)
+  case binary([UInt8])
   case ping
   case pong([UInt8])
   case closed(code: UInt16?, reason: String)
@@ -28,6 +29,8 @@ final class ServerClient {
   private var needsBytes = true
   /// Bytes of the HTTP answer, when it was no upgrade.
   private(set) var answer = ""
+  /// Bytes of the socket behind that.
+  private(set) var receivedBytes = 0
   private static let patienceSeconds = 20
 
   /// - Parameters:
@@ -71,6 +74,9 @@ final class ServerClient {
     var byte: UInt8 = 0
     while !bytes.suffix(4).elementsEqual("\r\n\r\n".utf8), recv(descriptor, &byte, 1, 0) == 1 { bytes.append(byte) }
     answer = String(decoding: bytes, as: UTF8.self)
+    if answer.contains("permessage-deflate") {
+      connection = WebSocketConnection(ConnectionOptions(role: .client), inflater: PayloadInflater())
+    }
   }
 
   func write(_ bytes: [UInt8]) {
@@ -84,11 +90,12 @@ final class ServerClient {
     }
   }
 
-  func frame(_ opcode: Opcode, _ payload: [UInt8]) -> [UInt8] {
+  func frame(_ opcode: Opcode, _ payload: [UInt8], rsv: UInt8 = 0) -> [UInt8] {
     maskKey = maskKey &* 1_664_525 &+ 1_013_904_223
     var header = [UInt8](repeating: 0, count: FrameHeader.bytesMax)
     let count = header.withUnsafeMutableBytes {
-      FrameWriter.writeHeader(opcode, payloadCount: payload.count, maskKey: maskKey, to: $0.baseAddress!)
+      FrameWriter.writeHeader(
+        opcode, payloadCount: payload.count, maskKey: maskKey, rsv: rsv, to: $0.baseAddress!)
     }
     var masked = payload
     masked.withUnsafeMutableBytes { bytes in
@@ -105,12 +112,13 @@ final class ServerClient {
       if needsBytes {
         let count = recv(descriptor, chunk.baseAddress!, chunk.count, 0)
         guard count > 0 else { return .nothing }
+        receivedBytes += count
         connection.receive(UnsafeMutableRawBufferPointer(rebasing: chunk[0..<count]))
         needsBytes = false
       }
       switch connection.next() {
       case .text(let bytes): return .text(String(decoding: bytes, as: UTF8.self))
-      case .binary: Issue.record("a server of this contract sends no binary message")
+      case .binary(let bytes): return .binary(Array(bytes))
       case .ping: return .ping
       case .pong(let bytes): return .pong(Array(bytes))
       case .closed(let code, let reason): return .closed(code: code, reason: String(decoding: reason, as: UTF8.self))
@@ -144,7 +152,7 @@ final class ServerClient {
   func close() -> Seen {
     while true {
       switch next() {
-      case .text, .ping, .pong: continue
+      case .text, .binary, .ping, .pong: continue
       case let end: return end
       }
     }
@@ -175,13 +183,18 @@ final class ServerBench {
   private var sequencer: TickSequencer
   static let epochMillis: Int64 = 1_795_000_000_123
 
-  init(ringCapacity: Int = 4096, _ adjust: (inout FanoutConfiguration) -> Void = { _ in }) throws {
+  init(
+    ringCapacity: Int = 4096, instruments: [Instrument] = serverInstruments, clock: any WallClock = SystemClock(),
+    _ adjust: (inout FanoutConfiguration) -> Void = { _ in }
+  ) throws {
     var configuration = FanoutConfiguration()
     configuration.port = 0
     configuration.clientsMax = 100
+    // Clients of tests answer no pings unless that is what they are about.
+    configuration.pingIntervalNanos = 0
     configuration.backend = testBackend
     adjust(&configuration)
-    let registry = InstrumentRegistry(serverInstruments)
+    let registry = InstrumentRegistry(instruments)
     let ring = TickRing(capacity: ringCapacity)
     lastValues = LastValueTable(count: registry.count)
     sequencer = TickSequencer(ring: ring, lastValues: lastValues)
@@ -189,7 +202,7 @@ final class ServerBench {
     log.logLevel = .error
     service = FanoutService(
       configuration: configuration, registry: registry, ring: ring, lastValues: lastValues, wanted: wants,
-      keys: TestKeys(), board: board, log: log, epochNanos: Self.epochMillis * 1_000_000)
+      keys: TestKeys(), board: board, log: log, clock: clock, epochNanos: Self.epochMillis * 1_000_000)
     port = try service.start()
   }
 
@@ -215,8 +228,12 @@ final class ServerBench {
     return false
   }
 
-  func client(_ key: String? = "key-asha", receiveBuffer: Int32? = nil) throws -> ServerClient {
-    let client = try ServerClient(port: port, receiveBuffer: receiveBuffer)
+  /// - Parameter fields: header fields of the upgrade.
+  func client(
+    _ key: String? = "key-asha", fields: String = "User-Agent: test\r\n", receiveBuffer: Int32? = nil
+  ) throws -> ServerClient {
+    let client = try ServerClient(
+      port: port, request: ServerClient.upgrade(fields: fields), receiveBuffer: receiveBuffer)
     #expect(client.answer.hasPrefix("HTTP/1.1 101 Switching Protocols\r\n"))
     if let key { try client.authenticate(key) }
     return client

@@ -95,14 +95,20 @@ class RawClient:
 
     KEY = base64.b64encode(b"0123456789abcdef").decode()
 
-    def __init__(self, gateway, upgrade=True):
-        self.socket = socket.create_connection(("127.0.0.1", gateway.ws_port), WAIT_SECONDS)
+    def __init__(self, gateway, upgrade=True, receive_buffer=None, extra="", key=None):
+        self.socket = socket.socket()
         self.socket.settimeout(WAIT_SECONDS)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.connect(("127.0.0.1", gateway.ws_port))
         self.buffer = b""
         if upgrade:
-            self.socket.sendall(self.upgrade_request())
+            self.socket.sendall(self.upgrade_request(extra=extra))
             self.head = self.read_head()
             assert self.head.startswith(b"HTTP/1.1 101 "), self.head
+        if key:
+            self.send(self.text({"action": "authenticate", "api_key": key}))
+            assert self.read_json()["status"] == "success"
 
     def __enter__(self):
         return self
