@@ -11,16 +11,11 @@ import TickRing
 @main
 struct EchoCommand {
   private static let usage = """
-    usage: tickgate-echo server --port PORT [--backend uring]
-           tickgate-echo client --port PORT --agent NAME [--backend uring]
+    usage: tickgate-echo server --port PORT [--backend uring|epoll]
+           tickgate-echo client --port PORT --agent NAME [--backend uring|epoll]
     """
   private static let exitUsage: Int32 = 64
   private static let exitUnavailable: Int32 = 69
-
-  /// How the loop performs I/O.
-  private enum Backend: String {
-    case uring
-  }
 
   static func main() {
     let arguments = CommandLine.arguments
@@ -28,7 +23,7 @@ struct EchoCommand {
     for place in stride(from: 2, to: arguments.count - 1, by: 2) { options[arguments[place]] = arguments[place + 1] }
     guard arguments.count > 1, arguments.count.isMultiple(of: 2),
       let port = options["--port"].flatMap({ UInt16($0) }),
-      let backend = Backend(rawValue: options["--backend"] ?? Backend.uring.rawValue)
+      let backend = BackendKind(rawValue: options["--backend"] ?? BackendKind.uring.rawValue)
     else { return leave(usage, exitUsage) }
     do {
       switch arguments[1] {
@@ -47,28 +42,19 @@ struct EchoCommand {
     }
   }
 
-  /// Runs a loop to its end; the one place that knows the backends.
+  /// Runs a loop to its end on this thread.
   @discardableResult
   private static func run<Handler: LoopHandler>(
-    _ backend: Backend, _ listener: Listener?, _ makeHandler: (Sockets) throws -> Handler
+    _ backend: BackendKind, _ listener: Listener?, _ makeHandler: (Sockets) throws -> Handler
   ) throws -> Handler {
     var limits = LoopLimits()
     limits.socketsMax = 64
     let sockets = Sockets(limits: limits)
     let handler = try makeHandler(sockets)
-    switch backend {
-    case .uring: run(try UringBackend(limits: limits), sockets, handler, listener)
-    }
+    try LoopRunner.run(
+      backend, handler: handler, sockets: sockets, listeners: listener.map { [$0] } ?? [], waker: Waker(),
+      log: Logger(label: "echo"))
     return handler
-  }
-
-  private static func run(
-    _ backend: some IOBackend, _ sockets: Sockets, _ handler: some LoopHandler, _ listener: Listener?
-  ) {
-    let loop = EventLoop(
-      handler: handler, sockets: sockets, backend: backend, waker: Waker(), log: Logger(label: "echo"))
-    if let listener { loop.add(listener) }
-    loop.run()
   }
 
   private static func leave(_ message: String, _ code: Int32) {
