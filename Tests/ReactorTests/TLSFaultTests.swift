@@ -263,12 +263,13 @@ import TickRing
   func `a reload serves the new certificate to new connections, and a bad file changes nothing`(_ backend: BackendKind)
     throws
   {
-    let live = certificates.directory + "/live"
+    let name = "live-\(backend.rawValue)"
+    let live = certificates.directory + "/" + name
     let certificates = certificates
-    @Sendable func install(_ name: String) {
+    @Sendable func install(_ source: String) {
       TestCertificates.run(
-        "cd \(certificates.directory) && cp \(name).pem live.new && mv live.new live.pem && cp \(name).key live.new "
-          + "&& mv live.new live.key")
+        "cd \(certificates.directory) && cp \(source).pem \(name).new && mv \(name).new \(name).pem "
+          + "&& cp \(source).key \(name).new && mv \(name).new \(name).key")
     }
     install("good")
     let server = try TLSServerContext(certificate: live + ".pem", key: live + ".key")

@@ -57,8 +57,8 @@ struct PathCommand: ParsableCommand {
     feed.run(ticksPerSecond: rate, nanos: Int64(seconds) * 1_000_000_000)
     let perMillion = Double(tg_allocations() - allocations) * 1e6 / Double(feed.ticks - ticks)
     let counted = feed.ticks - ticks
-    // The load measures a little longer than we do: it must not see the ticks end.
-    feed.run(ticksPerSecond: rate, nanos: 3_000_000_000)
+    // The load stays longer than we count, since clients that leave cost allocations, and must not see the ticks end.
+    feed.run(ticksPerSecond: rate, nanos: Int64(Self.loadLongerSeconds + 1) * 1_000_000_000)
     var status: Int32 = 0
     waitpid(child, &status, 0)
     print("\(counted) ticks, \((perMillion * 100).rounded() / 100) allocations per million ticks")
@@ -69,10 +69,13 @@ struct PathCommand: ParsableCommand {
     }
   }
 
+  private static let loadLongerSeconds = 4
+
   private func spawnLoad(port: UInt16, list: String) throws -> pid_t {
     let words = [
       CommandLine.arguments[0], "load", "--port", "\(port)", "--clients", "\(clients)", "--symbols", "\(symbols)",
-      "--mode", "\(mode)", "--instruments", list, "--warm-up", "2", "--seconds", "\(seconds)",
+      "--mode", "\(mode)", "--instruments", list, "--warm-up", "2",
+      "--seconds", "\(seconds + Self.loadLongerSeconds)",
     ]
     setenv("TICKGATE_KEY", "bench", 1)
     var arguments = words.map { strdup($0) }
