@@ -239,6 +239,7 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
       }
     case .lingering: break
     }
+    state.pointee.bytesOffered = state.pointee.bytesAppended
     if !state.pointee.flags.contains(.receiving), !state.pointee.flags.contains(.peerEnded) {
       state.pointee.flags.insert(.receiving)
       backend.receive(state.pointee.descriptor, Token(.receive, index: index, generation: generation))
@@ -291,6 +292,8 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
 
   private func closeListeners() {
     for number in listeners.indices where listeners[number].descriptor >= 0 {
+      // Ends the listening at once: the ring holds the file until it has seen the cancellation.
+      shutdown(listeners[number].descriptor, Int32(SHUT_RDWR))
       backend.cancelAll(listeners[number].descriptor, Token(.cancel, index: UInt32(number)))
       close(listeners[number].descriptor)
       listeners[number].descriptor = -1

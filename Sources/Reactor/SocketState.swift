@@ -42,6 +42,8 @@
   /// Bytes appended and sent since the socket exists.
   @usableFromInline var bytesAppended: UInt64 = 0
   @usableFromInline var bytesSent: UInt64 = 0
+  /// Bytes appended when the loop last settled the socket: what came later the kernel was not offered yet.
+  @usableFromInline var bytesOffered: UInt64 = 0
   /// A place in the stream and when it was reached by appending: a new one is set by the first send after all before
   /// it has left, so that the age of what waits is known without a time for every byte.
   @usableFromInline var markBytes: UInt64 = 0

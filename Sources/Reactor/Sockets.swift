@@ -89,18 +89,17 @@ public final class Sockets {
     return true
   }
 
-  /// The same for data that can be left out: refused as well when more than `pendingMax` bytes wait already. What was
-  /// appended in this turn alone, and the kernel was not offered yet, may come to `turnMax`: it says nothing about how
-  /// fast the peer takes it.
+  /// The same for data that can be left out: refused as well when more than `pendingMax` bytes wait already. When
+  /// the peer has taken everything before, what one turn appends may come to `turnMax`: the kernel was not offered it yet,
+  /// so it says nothing about how fast the peer takes it.
   @inlinable @inline(__always)
   public func append(
     _ socket: SocketID, _ bytes: UnsafeRawPointer, _ count: Int, pendingMax: Int, turnMax: Int
   ) -> Bool {
     guard let state = state(socket) else { return false }
-    if state.pointee.bytesPending > pendingMax,
-      state.pointee.flags.contains(.sending) || state.pointee.bytesPending > turnMax
-    {
-      return false
+    if state.pointee.bytesPending > pendingMax {
+      let fresh = Int(truncatingIfNeeded: state.pointee.bytesAppended &- state.pointee.bytesOffered)
+      if state.pointee.bytesPending > fresh || state.pointee.bytesPending > turnMax { return false }
     }
     return append(socket, bytes, count)
   }
@@ -145,6 +144,13 @@ public final class Sockets {
     let place = min(count, 3)
     state.pointee.fences[place] = state.pointee.bytesAppended
     state.pointee.fenceCount = UInt8(place + 1)
+  }
+
+  /// Whether more than this waits, some of it since before this turn: the peer does not take it.
+  public func isStuck(_ socket: SocketID, above bytes: Int) -> Bool {
+    guard let state = state(socket), state.pointee.bytesPending > bytes else { return false }
+    return state.pointee.bytesPending
+      > Int(truncatingIfNeeded: state.pointee.bytesAppended &- state.pointee.bytesOffered)
   }
 
   /// How long the oldest byte of the outbox has waited at least; 0 when nothing waits. Exact to the time between two

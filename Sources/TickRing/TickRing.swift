@@ -91,6 +91,8 @@ public final class TickRing: @unchecked Sendable {
   @inlinable
   public func publish() {
     show()
+    // A reader that registers and falls asleep now is either seen here or sees the batch.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
     if hasNewWakers { takeWakers() }
     for index in wakers.indices { wakers[index].wake() }
   }

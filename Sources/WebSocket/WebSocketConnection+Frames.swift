@@ -145,7 +145,7 @@ extension WebSocketConnection {
   /// Ends a compressed message. Whether it is text shows only when it is decompressed.
   private mutating func deliverCompressed(_ payload: UnsafeRawBufferPointer, isText: Bool) -> Event {
     guard let inflater else { preconditionFailure("a reserved bit was let through") }
-    switch inflater.inflate(payload, bytesMax: options.messageBytesMax) {
+    switch inflater.inflate(payload, bytesMax: inflatedBytesMax) {
     case .tooLarge: return fail(.tooBig)
     case .malformed: return fail(.notDeflate)
     case .message(let message):

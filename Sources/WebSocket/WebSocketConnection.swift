@@ -43,6 +43,8 @@ public struct WebSocketConnection: ~Copyable {
   let options: ConnectionOptions
   /// Present when compression was agreed to.
   let inflater: PayloadInflater?
+  /// Largest message that is decompressed; a larger one ends the connection with 1009. At most `messageBytesMax`.
+  public var inflatedBytesMax: Int
   var chunk: UnsafeMutableRawPointer?
   var chunkCount = 0
   var position = 0
@@ -77,6 +79,7 @@ public struct WebSocketConnection: ~Copyable {
     precondition(options.messageBytesMax >= 0 && options.messageBytesMax <= Int.max / 4 && options.fragmentsMax > 0)
     self.options = options
     self.inflater = inflater
+    inflatedBytesMax = options.messageBytesMax
     truncatedPing =
       if options.role != .server || !options.toleratesTruncatedPing || inflater != nil {
         .ruledOut

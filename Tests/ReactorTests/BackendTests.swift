@@ -165,7 +165,7 @@ private let cancel = Token(.cancel, index: 4)
       rig.seen = []
       rig.bytes = [:]
       let next = rig.pair()
-      #expect(next.ours == min(ours, theirs), "the kernel hands out the lowest number")
+      // Mostly the number that was just given back; other tests of the process may have taken it.
       rig.backend.receive(next.ours, other)
       #expect(write(next.theirs, "x", 1) == 1)
       #expect(rig.turns { rig.bytes[other] == [UInt8(ascii: "x")] })

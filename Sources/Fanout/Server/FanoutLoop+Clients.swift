@@ -44,6 +44,8 @@ extension FanoutLoop {
     let isBinary = request.protocols.contains(BinaryLayout.subprotocol)
     let deflate = isBinary ? nil : agreement(request)
     client.connection = WebSocketConnection(options, inflater: deflate == nil ? nil : inflater)
+    // A stranger's small message must not become a large one.
+    client.connection.inflatedBytesMax = min(configuration.anonymousMessageBytesMax, configuration.messageBytesMax)
     client.session = SessionState(client: client.socket.index, rules: context.rules, nowNanos: now)
     client.session.form = isBinary ? .binary : deflate == nil ? [] : .deflate
     client.keepalive = Keepalive(
@@ -120,7 +122,10 @@ extension FanoutLoop {
     if !reply.records.isEmpty { sendRecords(client, reply.records) }
     guard client.phase == .open else { return }
     if let policy = reply.policy { setPolicy(policy, of: client) }
-    if let keyID = client.session.principal?.keyID, keyID != keyBefore { restore(client, keyID) }
+    if let keyID = client.session.principal?.keyID, keyID != keyBefore {
+      client.connection.inflatedBytesMax = configuration.messageBytesMax
+      restore(client, keyID)
+    }
     if context.subscriptions.owedCount(client: client.socket.index) > 0 { ticks.list(index) }
   }
 
@@ -128,9 +133,17 @@ extension FanoutLoop {
   private func restore(_ client: FanoutClient, _ keyID: Int64) {
     guard ticks.slots[Int(client.socket.index)].policy == .paced else { return }
     var records: [UInt8] = []
-    for (instrument, mode) in shared.paced.take(keyID: keyID, nowNanos: nowNanos) {
-      if client.session.form.contains(.binary) { context.define(instrument, in: &records) }
-      context.subscriptions.add(client: client.socket.index, instrument, mode, flags: client.session.form)
+    let index = context.subscriptions
+    let number = client.socket.index
+    for (instrument, mode) in shared.paced.take(keyID: keyID, nowNanos: nowNanos)
+    where !index.contains(client: number, instrument, mode) {
+      if index.count(client: number) >= context.rules.subscriptionsMax { break }
+      if client.session.form.contains(.binary),
+        !Mode.allCases.contains(where: { index.contains(client: number, instrument, $0) })
+      {
+        context.define(instrument, in: &records)
+      }
+      index.add(client: number, instrument, mode, flags: client.session.form)
     }
     if !records.isEmpty { sendRecords(client, records) }
   }
@@ -148,6 +161,7 @@ extension FanoutLoop {
 
   private func sendText(_ client: FanoutClient, _ text: [UInt8]) {
     guard client.phase == .open, let base = scratch.baseAddress else { return }
+    separate(client)
     let header = FrameWriter.writeHeader(.text, payloadCount: text.count, to: base)
     let hasHeader = sockets.append(client.socket, base, header)
     guard hasHeader, sockets.append(client.socket, text) else { return cut(client) }
@@ -179,8 +193,14 @@ extension FanoutLoop {
   private static var recordsMessageBytes: Int { 60_000 }
 
   private func send(_ client: FanoutClient, _ frame: UnsafeRawBufferPointer) {
+    separate(client)
     guard sockets.append(client.socket, frame) else { return cut(client) }
     onSent(client)
+  }
+
+  /// A paced client decodes only the first frame of what comes at once.
+  private func separate(_ client: FanoutClient) {
+    if ticks.slots[Int(client.socket.index)].policy == .paced { sockets.fence(client.socket) }
   }
 
   private func onSent(_ client: FanoutClient) {
@@ -215,7 +235,7 @@ extension FanoutLoop {
     guard ticks.slots[index].pendingBytesSoftMax > 0 else { return }
     let age = sockets.pendingAgeNanos(ticks.socket(index), nowNanos: nowNanos)
     guard age > configuration.pendingAgeSoftNanos, let client = clients[index], client.phase == .open else { return }
-    if age > configuration.pendingAgeHardNanos { closeSlow(client) } else { ticks.hold(index) }
+    if age > configuration.pendingAgeHardNanos { closeSlow(client) } else { ticks.hold(index, isOverdue: true) }
   }
 
   func report(on client: FanoutClient) -> ClientReport {
@@ -235,7 +255,7 @@ extension FanoutLoop {
   /// No room for a reply: a frame may be in pieces, so no close frame can follow.
   private func cut(_ client: FanoutClient) {
     guard client.phase == .open else { return }
-    ticks.statistics.slowClosed += 1
+    if sockets.isOpen(client.socket) { ticks.statistics.slowClosed += 1 }
     sockets.close(client.socket)
     detach(client)
   }

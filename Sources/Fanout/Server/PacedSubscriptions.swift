@@ -22,6 +22,8 @@ package final class PacedSubscriptions: Sendable {
   ) {
     byKey.withLock { byKey in
       byKey = byKey.filter { $0.value.untilNanos > nowNanos }
+      // One that leaves with nothing takes nothing from one that left before it.
+      if subscriptions.isEmpty { return }
       if byKey.count >= Self.keysMax, byKey[keyID] == nil,
         let first = byKey.min(by: { $0.value.untilNanos < $1.value.untilNanos })
       {

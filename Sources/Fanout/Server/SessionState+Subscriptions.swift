@@ -5,7 +5,9 @@ import JSONText
 import Market
 
 extension SessionState {
-  func subscribe(_ envelope: RequestEnvelope, _ context: SessionContext) throws(RequestError) -> SessionReply {
+  mutating func subscribe(
+    _ envelope: RequestEnvelope, _ context: SessionContext, _ wallNanos: Int64
+  ) throws(RequestError) -> SessionReply {
     let request = try SubscribeRequest(envelope, entriesMax: context.rules.entriesMax)
     guard let broker = context.broker else { throw .noAdapter }
     var subscriber = Subscriber(
@@ -21,7 +23,10 @@ extension SessionState {
     var text = SubscribeReply(
       request, subscriptionsMax: context.rules.subscriptionsMax, broker: broker,
       epochMillis: context.rules.epochMillis)
+    subscriber.patterns = patterns
+    subscriber.patterns.begin(wallNanos)
     for instrument in request.instruments { text.add(instrument, subscriber.subscribe(instrument)) }
+    patterns = subscriber.patterns
     var reply = SessionReply(text.finish(requestID: envelope.requestID))
     reply.policy = request.options.policy
     reply.records = subscriber.records
@@ -33,7 +38,7 @@ extension SessionState {
     guard let broker = context.broker else { throw .noAdapter }
     var reply = UnsubscribeReply(
       count: request.instruments.count, textBytes: request.instruments.textBytes, broker: broker)
-    var patterns = 0
+    var patterns = PatternBudget()
     for instrument in request.instruments {
       reply.add(instrument, failure: unsubscribe(instrument, request.modes(of: instrument), context, &patterns))
     }
@@ -43,14 +48,15 @@ extension SessionState {
   /// Nil when nothing speaks against it; what was never subscribed is no failure.
   private func unsubscribe(
     _ requested: RequestedInstrument, _ modes: UnsubscribeRequest.Modes, _ context: SessionContext,
-    _ patterns: inout Int
+    _ patterns: inout PatternBudget
   ) -> String? {
     if case .invalid(let error) = modes { return error.message }
     if let pattern = try? requested.pattern() {
-      patterns += 1
-      if patterns > Subscriber.patternsMax { return Subscriber.tooManyPatterns }
-      for instrument in pattern.matches(in: context.registry, max: context.registry.count).ids {
-        unsubscribe(instrument, modes, context)
+      guard patterns.take() else { return PatternBudget.exhausted }
+      // Compared with what the client has, not with all that there is.
+      for instrument in Set(context.subscriptions.subscriptions(client: client).map(\.instrument)) {
+        let key = context.registry[instrument].key
+        if key.exchange == pattern.exchange, pattern.matches(key.symbol) { unsubscribe(instrument, modes, context) }
       }
     } else if let instrument = context.instrument(requested) {
       unsubscribe(instrument, modes, context)

@@ -44,6 +44,7 @@ package struct SessionState {
   /// Order events of the user go to this connection.
   package private(set) var wantsOrders = false
   private var failedAttempts = 0
+  var patterns = PatternBudget()
   private let authDeadlineNanos: Int64
 
   /// - Parameter nowNanos: monotonic time at which the connection was upgraded.
@@ -88,7 +89,7 @@ package struct SessionState {
     if action.isProtected, principal == nil { throw .notAuthenticated }
     switch action {
     case .authenticate: return authenticate(envelope.apiKey, context)
-    case .subscribe: return try subscribe(envelope, context)
+    case .subscribe: return try subscribe(envelope, context, wallNanos)
     case .unsubscribe: return SessionReply(try unsubscribe(envelope, context))
     case .unsubscribeAll: return SessionReply(try unsubscribeAll(envelope, context))
     case .subscribeOrders, .unsubscribeOrders:

@@ -11,11 +11,7 @@ struct Subscriber {
   let context: SessionContext
   /// Definitions for the binary stream of instruments that the connection had not subscribed to.
   private(set) var records: [UInt8] = []
-  private var patterns = 0
-
-  /// Patterns of one message: each is compared with every name of its exchange.
-  static let patternsMax = 16
-  static let tooManyPatterns = "A message has at most \(patternsMax) patterns"
+  var patterns = PatternBudget()
 
   init(client: UInt32, mode: Mode, flags: EntryFlags, wantsSnapshot: Bool, context: SessionContext) {
     self.client = client
@@ -38,8 +34,7 @@ struct Subscriber {
 
   /// All that match, or none when they are more than the client may have.
   private mutating func subscribe(_ pattern: SymbolPattern) -> SubscribeOutcome {
-    patterns += 1
-    if patterns > Self.patternsMax { return .failed(Self.tooManyPatterns) }
+    guard patterns.take() else { return .failed(PatternBudget.exhausted) }
     let most = context.rules.subscriptionsMax
     let matches = pattern.matches(in: context.registry, max: most)
     if matches.ids.isEmpty { return .unknown }
@@ -59,5 +54,28 @@ struct Subscriber {
       context.define(instrument, in: &records)
     }
     return index.add(client: client, instrument, mode, flags: flags, rate: rate, wantsSnapshot: wantsSnapshot)
+  }
+}
+
+/// Patterns that a connection may use: each is compared with every name of its exchange, which takes milliseconds. A
+/// value; time comes in.
+struct PatternBudget: BitwiseCopyable {
+  static let perSecond: UInt16 = 16
+  static let exhausted = "A connection may use \(perSecond) patterns a second"
+
+  private var second: Int64 = 0
+  private var used: UInt16 = 0
+
+  /// Another request at this time.
+  mutating func begin(_ wallNanos: Int64) {
+    let now = wallNanos / 1_000_000_000
+    if now != second { used = 0 }
+    second = now
+  }
+
+  mutating func take() -> Bool {
+    guard used < Self.perSecond else { return false }
+    used += 1
+    return true
   }
 }

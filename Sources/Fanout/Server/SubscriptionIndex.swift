@@ -68,8 +68,10 @@ package final class SubscriptionIndex {
     let head = lists.head(Int(key))
     let entry = client | flags.rawValue
     if let row = clients[Int(client)].find(key) {
+      let isOwed = row.pointee.isOwed
       change(row, head, entry, rate: rate, wantsSnapshot: wantsSnapshot)
-      return head.pointee.delivered
+      // The newest value is still to come.
+      return isOwed && head.pointee.delivered > 0 ? head.pointee.delivered - 1 : head.pointee.delivered
     }
     if head.pointee.count == 0 {
       // Nobody was served before: what is in the table already is past for the new subscriber.

@@ -8,8 +8,16 @@ import TickRing
 
 extension TickFanout {
   func serveListed(nowNanos: Int64, wallNanos: Int64) {
-    var place = 0
-    while place < listedCount {
+    let begun = statistics.delivered
+    var left = listedCount
+    var place = listedTurn < listedCount ? listedTurn : 0
+    while left > 0, listedCount > 0 {
+      if statistics.delivered &- begun > Self.owedPerTurnMax {
+        wake(at: nowNanos)
+        break
+      }
+      left -= 1
+      if place >= listedCount { place = 0 }
       let client = Int(listed[place])
       serve(client, nowNanos, wallNanos)
       let slot = slots + client
@@ -21,13 +29,14 @@ extension TickFanout {
         place &+= 1
       }
     }
+    listedTurn = place
   }
 
   private func serve(_ client: Int, _ nowNanos: Int64, _ wallNanos: Int64) {
     let slot = slots + client
-    if slot.pointee.isCondemned || sockets.isCrowded { return }
-    if slot.pointee.policy == .paced { return servePaced(client, nowNanos, wallNanos) }
     let socket = socket(client)
+    if slot.pointee.isCondemned || (sockets.isCrowded && sockets.bytesPending(socket) > 0) { return }
+    if slot.pointee.policy == .paced { return servePaced(client, nowNanos, wallNanos) }
     // The end of a send brings the next turn.
     if sockets.bytesPending(socket) > refillBelowBytes { return }
     if sockets.pendingAgeNanos(socket, nowNanos: nowNanos) > pendingAgeSoftNanos { return }
@@ -56,6 +65,7 @@ extension TickFanout {
   /// at once would overtake that.
   private func endHold(_ client: Int) {
     if index.clients[client].owedMask & 1 != 0 || slots[client].policy.isAlwaysHeld { return }
+    if slots[client].isHeld { sockets.limitUnsent(socket(client), bytes: 0) }
     slots[client].isHeld = false
   }
 
@@ -89,13 +99,18 @@ extension TickFanout {
     let socket = socket(client)
     if nowNanos < slot.pointee.nextMessageNanos { return wake(at: slot.pointee.nextMessageNanos) }
     if sockets.bytesPending(socket) > 0 { return }
+    let mask = 1 | (table.pointee.rates?.pointee.due(nowNanos) ?? 0)
+    if table.pointee.owedMask & mask == 0 {
+      return wake(at: table.pointee.rates?.pointee.next(after: nowNanos) ?? .max)
+    }
     var seen = 0
     while seen < table.pointee.capacity, table.pointee.owedCount > 0, let row = table.pointee.nextRow() {
       seen &+= 1
-      guard row.pointee.isOwed else { continue }
+      guard row.pointee.isOwed, mask & (1 &<< row.pointee.rate) != 0 else { continue }
       switch settle(row, of: socket, wallNanos) {
       case .sent:
         slot.pointee.delivered &+= 1
+        table.pointee.rates?.pointee.served(1 &<< row.pointee.rate, nowNanos)
         slot.pointee.nextMessageNanos = nowNanos &+ pacedIntervalNanos
         return wake(at: slot.pointee.nextMessageNanos)
       case .nothing, .later: break

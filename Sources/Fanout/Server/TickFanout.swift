@@ -34,6 +34,8 @@ final class TickFanout {
   /// Clients that the loop has to close as too slow, each once.
   private let condemned: UnsafeMutablePointer<UInt32>
   private(set) var condemnedCount = 0
+  /// Where the next turn begins in the list, so that a full turn does not always serve the same.
+  var listedTurn = 0
   /// Earliest time at which something that is owed may go; `.max` when nothing waits for a time.
   var wakeNanos = Int64.max
   var statistics = FanoutStatistics()
@@ -191,6 +193,7 @@ final class TickFanout {
   ) {
     frames.begin(tick, mode, sequence)
     let key = SubscriptionIndex.key(tick.pointee.instrument, mode)
+    // Short of memory, only clients that have taken everything get more.
     let isCrowded = sockets.isCrowded
     let entries = index.lists.entries(head)
     let count = Int(head.pointee.count)
@@ -200,12 +203,12 @@ final class TickFanout {
       place &+= 1
       let client = SubscriptionIndex.client(ofEntry: entry)
       let slot = slots + client
-      if !slot.pointee.isHeld, !EntryFlags.isLimited(entry: entry), !isCrowded {
+      if !slot.pointee.isHeld, !EntryFlags.isLimited(entry: entry) {
         let frame = frames.frame(ofEntry: entry)
         let socket = SocketID(index: UInt32(truncatingIfNeeded: client), generation: slot.pointee.generation)
         if sockets.append(
-          socket, frame.start, frame.count, pendingMax: Int(slot.pointee.pendingBytesSoftMax),
-          turnMax: pendingBytesTurnMax)
+          socket, frame.start, frame.count, pendingMax: isCrowded ? 0 : Int(slot.pointee.pendingBytesSoftMax),
+          turnMax: isCrowded ? 0 : pendingBytesTurnMax)
         {
           slot.pointee.delivered &+= 1
           statistics.delivered &+= 1
@@ -234,10 +237,16 @@ final class TickFanout {
   }
 
   /// The client does not keep up: from now on it gets the newest only, until all that is owed to it has gone.
-  func hold(_ client: Int) {
+  /// - Parameter isOverdue: its bytes have waited longer than allowed.
+  func hold(_ client: Int, isOverdue: Bool = false) {
     let slot = slots + client
-    if slot.pointee.isCondemned { return }
-    if slot.pointee.policy == .disconnect { return condemn(client) }
+    // A socket that is ending takes nothing; that says nothing about its client.
+    if slot.pointee.isCondemned || !sockets.isOpen(socket(client)) { return }
+    if slot.pointee.policy == .disconnect,
+      isOverdue || sockets.isStuck(socket(client), above: Int(slot.pointee.pendingBytesSoftMax))
+    {
+      return condemn(client)
+    }
     if slot.pointee.isHeld { return }
     statistics.held &+= 1
     slot.pointee.isHeld = true
@@ -273,6 +282,8 @@ final class TickFanout {
   }
 
   private static let refillToBytesMax = 65_536
+  /// Owed values sent in one turn: then the ring has its turn again.
+  static let owedPerTurnMax: UInt64 = 4096
 
   /// Bytes that the kernel may hold unsent for a client that lags.
   static let unsentBytesMax: Int32 = 16_384

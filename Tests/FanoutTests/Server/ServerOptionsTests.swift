@@ -141,7 +141,7 @@ import Testing
     #expect(bench.wait { $0.subscriptions == 1 })
   }
 
-  @Test func `a message has a bounded number of patterns`() throws {
+  @Test func `a connection has a bounded number of patterns a second`() throws {
     let bench = try ServerBench(instruments: Self.chain)
     let client = try bench.client()
     let entry = #"{"symbol":"NIFTY*","exchange":"NFO"}"#
@@ -149,7 +149,7 @@ import Testing
     let reply = try client.ask(#"{"action":"subscribe","mode":1,"symbols":[\#(all)]}"#)
     let entries = try #require(try JSONDocument(reply).root["subscriptions"]?.elements)
     #expect(entries.prefix(16).allSatisfy { $0["matched"]?.integer == 4 })
-    #expect(entries.last?["message"]?.string == "A message has at most 16 patterns")
+    #expect(entries.last?["message"]?.string == "A connection may use 16 patterns a second")
   }
 
   @Test func `a pattern over the limit subscribes nothing`() throws {
