@@ -15,9 +15,9 @@ NAMES = """sequence presence feed published_delay received_time exchange_time la
     upper_circuit lower_circuit bid_price ask_price bid_quantity ask_quantity
     open_interest_high open_interest_low bid_levels ask_levels""".split()
 GROUPS = [names.split() for names in (  # the fields of each presence bit
-    "ltp", "last_trade_time", "exchange_time", "open high low close", "volume", "last_trade_quantity", "average_price",
+    "ltp", "last_trade_time", "exchange_time", "open high low", "volume", "last_trade_quantity", "average_price",
     "total_buy_quantity total_sell_quantity", "open_interest", "open_interest_high open_interest_low",
-    "upper_circuit lower_circuit", "bid_price bid_quantity", "ask_price ask_quantity", "bid_levels ask_levels bids asks")]
+    "upper_circuit lower_circuit", "bid_price bid_quantity", "ask_price ask_quantity", "bid_levels ask_levels bids asks", "close")]
 
 def decode(record, kind, flags, number):
     """One record as a dictionary, without what the feed did not send; None when the kind is not known."""

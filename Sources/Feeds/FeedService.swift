@@ -100,7 +100,7 @@ public final class FeedService: WantedSubscriptions, CacheInvalidationSink {
 
   private func makeLink(_ number: Int, _ definition: FeedDefinition, _ sockets: Sockets) -> FeedLink {
     var tokens = [UInt32](repeating: 0, count: instrumentCount)
-    for entry in definition.tokens { tokens[Int(entry.instrument)] = entry.token }
+    for entry in definition.tokens { tokens[Int(entry.instrument)] = UInt32(entry.token) }
     let mailbox = self.mailbox
     return FeedLink(
       number: number, name: definition.name, tokens: tokens,

@@ -11,8 +11,8 @@ public struct Presence: OptionSet, Sendable, BitwiseCopyable {
   @inlinable public static var ltp: Presence { Presence(rawValue: 1 << 0) }
   @inlinable public static var lastTradeTime: Presence { Presence(rawValue: 1 << 1) }
   @inlinable public static var exchangeTime: Presence { Presence(rawValue: 1 << 2) }
-  /// open, high, low and close (previous day's), always sent together.
-  @inlinable public static var ohlc: Presence { Presence(rawValue: 1 << 3) }
+  /// open, high and low of the day.
+  @inlinable public static var dayRange: Presence { Presence(rawValue: 1 << 3) }
   @inlinable public static var volume: Presence { Presence(rawValue: 1 << 4) }
   @inlinable public static var lastTradeQuantity: Presence { Presence(rawValue: 1 << 5) }
   @inlinable public static var averagePrice: Presence { Presence(rawValue: 1 << 6) }
@@ -25,6 +25,13 @@ public struct Presence: OptionSet, Sendable, BitwiseCopyable {
   @inlinable public static var bestBid: Presence { Presence(rawValue: 1 << 11) }
   @inlinable public static var bestAsk: Presence { Presence(rawValue: 1 << 12) }
   @inlinable public static var depth: Presence { Presence(rawValue: 1 << 13) }
+  /// Close of the previous trading day.
+  @inlinable public static var close: Presence { Presence(rawValue: 1 << 14) }
+  /// The last price lies outside the circuit limits that are known: shown, never traded on.
+  @inlinable public static var suspect: Presence { Presence(rawValue: 1 << 15) }
+
+  /// What most feeds send together.
+  @inlinable public static var ohlc: Presence { Presence(rawValue: 1 << 3 | 1 << 14) }
 }
 
 /// One level of a book, 16 bytes. An empty level is all zero.

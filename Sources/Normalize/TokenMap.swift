@@ -1,4 +1,5 @@
-// Broker token to dense instrument id, looked up once per packet.
+// Broker token to dense instrument id, looked up once per packet. Tokens are unique only within a segment, so the key
+// holds both.
 // Open addressing over one block of memory that is filled at start and never changes afterwards, so that any number
 // of feed loops may read it. A look-up allocates nothing and touches one cache line.
 
@@ -8,13 +9,22 @@
 public final class TokenMap: @unchecked Sendable {
   /// One pair of the map.
   public struct Entry: Sendable, BitwiseCopyable {
-    public let token: UInt32
+    /// `TokenMap.key`, or a token that names its segment itself.
+    public let token: UInt64
     public let instrument: UInt32
 
-    public init(token: UInt32, instrument: UInt32) {
+    public init(token: UInt64, instrument: UInt32) {
       self.token = token
       self.instrument = instrument
     }
+  }
+
+  /// Tokens are below this.
+  public static let tokenMax: UInt64 = 1 << 56
+
+  /// Key of a token that is unique only within its segment.
+  @inlinable @inline(__always) public static func key(segment: UInt8, token: UInt64) -> UInt64 {
+    UInt64(segment) &<< 56 | token
   }
 
   /// Answer for a token that is not in the map; never the id of an instrument.
@@ -24,7 +34,7 @@ public final class TokenMap: @unchecked Sendable {
   public let count: Int
   /// For loops that look up many tokens: no reference to count, valid as long as the map lives.
   public let table: TokenTable
-  private let memory: UnsafeMutablePointer<UInt64>
+  private let memory: UnsafeMutablePointer<TokenTable.Slot>
 
   /// A token that comes twice keeps its first instrument.
   public init(_ entries: some Sequence<Entry>) {
@@ -35,14 +45,14 @@ public final class TokenMap: @unchecked Sendable {
     while 1 << bits < entries.count * 2 { bits += 1 }
     let slots = 1 << bits
     memory = .allocate(capacity: slots)
-    memory.initialize(repeating: TokenTable.emptySlot, count: slots)
-    table = TokenTable(slots: UnsafePointer(memory), shift: UInt32(32 - bits), mask: UInt32(slots - 1))
+    memory.initialize(repeating: TokenTable.Slot(token: 0, instrument: Self.absent), count: slots)
+    table = TokenTable(slots: UnsafePointer(memory), shift: UInt64(64 - bits), mask: UInt64(slots - 1))
     var kept = 0
     for entry in entries where table.instrument(of: entry.token) == Self.absent {
       precondition(entry.instrument != Self.absent, "instrument id out of range")
       var slot = Int(table.home(of: entry.token))
-      while memory[slot] != TokenTable.emptySlot { slot = (slot + 1) & (slots - 1) }
-      memory[slot] = UInt64(entry.token) << 32 | UInt64(entry.instrument)
+      while memory[slot].instrument != Self.absent { slot = (slot + 1) & (slots - 1) }
+      memory[slot] = TokenTable.Slot(token: entry.token, instrument: entry.instrument)
       kept += 1
     }
     count = kept
@@ -51,31 +61,31 @@ public final class TokenMap: @unchecked Sendable {
   deinit { memory.deallocate() }
 
   /// Instrument of a token, or `absent`.
-  @inlinable @inline(__always) public func instrument(of token: UInt32) -> UInt32 { table.instrument(of: token) }
+  @inlinable @inline(__always) public func instrument(of token: UInt64) -> UInt32 { table.instrument(of: token) }
 }
 
 /// The memory of a `TokenMap`, without owning it.
 public struct TokenTable: BitwiseCopyable {
-  /// No entry looks like this: instrument ids are below `TokenMap.absent`.
-  @usableFromInline static let emptySlot = UInt64.max
+  @usableFromInline struct Slot: BitwiseCopyable {
+    @usableFromInline var token: UInt64
+    /// `TokenMap.absent` where the slot is empty.
+    @usableFromInline var instrument: UInt32
+  }
 
-  // Token in the upper half, instrument in the lower.
-  @usableFromInline let slots: UnsafePointer<UInt64>
-  @usableFromInline let shift: UInt32
-  @usableFromInline let mask: UInt32
+  @usableFromInline let slots: UnsafePointer<Slot>
+  @usableFromInline let shift: UInt64
+  @usableFromInline let mask: UInt64
 
-  /// Multiplicative hashing by 2^32 / golden ratio: the low bits of Kite tokens are the segment, all alike.
-  @inlinable @inline(__always) func home(of token: UInt32) -> UInt32 { (token &* 0x9E37_79B1) &>> shift }
+  /// Multiplicative hashing by 2^64 / golden ratio: the low bits of Kite tokens are the segment, all alike.
+  @inlinable @inline(__always) func home(of token: UInt64) -> UInt64 { (token &* 0x9E37_79B9_7F4A_7C15) &>> shift }
 
   /// Instrument of a token, or `TokenMap.absent`.
-  @inlinable @inline(__always) public func instrument(of token: UInt32) -> UInt32 {
+  @inlinable @inline(__always) public func instrument(of token: UInt64) -> UInt32 {
     var slot = home(of: token)
     // Ends, because at least half of the slots are empty.
     while true {
-      let entry = slots[Int(slot)]
-      if UInt32(truncatingIfNeeded: entry &>> 32) == token || entry == .max {
-        return UInt32(truncatingIfNeeded: entry)
-      }
+      let entry = slots[Int(truncatingIfNeeded: slot)]
+      if entry.token == token || entry.instrument == TokenMap.absent { return entry.instrument }
       slot = (slot &+ 1) & mask
     }
   }

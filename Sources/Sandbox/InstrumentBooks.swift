@@ -91,7 +91,7 @@ struct InstrumentBooks: ~Copyable {
 
   @inline(__always)
   private static func contradictsItself(_ tick: UnsafePointer<Tick>) -> Bool {
-    guard tick.pointee.has(.ohlc), tick.pointee.high > 0, tick.pointee.low > 0 else { return false }
+    guard tick.pointee.has(.dayRange), tick.pointee.high > 0, tick.pointee.low > 0 else { return false }
     return tick.pointee.ltp < tick.pointee.low || tick.pointee.ltp > tick.pointee.high
   }
 

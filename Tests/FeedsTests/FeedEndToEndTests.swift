@@ -41,7 +41,7 @@ private final class Rig {
     lastValues = LastValueTable(count: registry.count)
     reader = TickReader(ring)
     let tokens = zip(master.instruments, master.tokens).map {
-      TokenMap.Entry(token: $1, instrument: registry.id($0.key)!)
+      TokenMap.Entry(token: UInt64($1), instrument: registry.id($0.key)!)
     }
     var feedConfiguration = FeedConfiguration()
     feedConfiguration.lingerNanos = lingerNanos

@@ -145,7 +145,7 @@ import Testing
     tick.open = 13
     tick.depthSequence = 14
     let frame: [UInt8] = [0, 1, 0, 8, 0, 0, 1, 1, 0, 0, 0, 9]
-    let step = frame.withUnsafeBytes { raw -> KiteDecoder.Step in
+    let step = frame.withUnsafeBytes { raw -> DecodeStep in
       decoder.begin(raw, receivedNanos: 1)
       return decoder.next(into: &tick)
     }

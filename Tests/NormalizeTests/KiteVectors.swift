@@ -145,7 +145,7 @@ struct ExpectedTick: Sendable {
 /// Runs whole frames through a decoder.
 struct KiteRun {
   var ticks: [Tick] = []
-  var last = KiteDecoder.Step.end
+  var last = DecodeStep.end
   var counters = DecodeCounters()
 
   static let receivedNanos: Int64 = 1_700_000_000_123_456_789
@@ -153,7 +153,7 @@ struct KiteRun {
   /// Every token of `tokens` is the instrument of its index. The frame is copied to memory of exactly its size, so
   /// that a sanitizer sees reads beyond it.
   init(_ frame: some Collection<UInt8>, tokens: [UInt32]) {
-    let entries = tokens.enumerated().map { TokenMap.Entry(token: $1, instrument: UInt32($0)) }
+    let entries = tokens.enumerated().map { TokenMap.Entry(token: UInt64($1), instrument: UInt32($0)) }
     var decoder = KiteDecoder(tokens: TokenMap(entries), feed: 7)
     let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: frame.count, alignment: 1)
     defer { copy.deallocate() }

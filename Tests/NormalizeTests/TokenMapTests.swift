@@ -7,15 +7,15 @@ import Testing
 @Suite struct TokenMapTests {
   @Test func `every token is found and every other token is absent`() {
     var generator = SeededGenerator()
-    var expected: [UInt32: UInt32] = [:]
+    var expected: [UInt64: UInt32] = [:]
     for instrument in 0..<20_000 as Range<UInt32> {
       // Few segments and dense numbers, as real tokens are.
-      let token = UInt32.random(in: 0..<100_000, using: &generator) << 8 | UInt32.random(in: 1...9, using: &generator)
+      let token = UInt64.random(in: 0..<100_000, using: &generator) << 8 | UInt64.random(in: 1...9, using: &generator)
       expected[token] = instrument
     }
     let map = TokenMap(expected.map { TokenMap.Entry(token: $0.key, instrument: $0.value) })
     #expect(map.count == expected.count)
-    for token in 0..<200_000 as Range<UInt32> {
+    for token in 0..<200_000 as Range<UInt64> {
       let key = token << 4 | 1
       #expect(map.instrument(of: key) == expected[key] ?? TokenMap.absent, "seed \(generator.seed)")
     }

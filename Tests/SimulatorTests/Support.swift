@@ -17,7 +17,7 @@ extension Universe {
   }
 
   var tokenMap: TokenMap {
-    TokenMap(instruments.enumerated().map { TokenMap.Entry(token: $1.token, instrument: UInt32($0)) })
+    TokenMap(instruments.enumerated().map { TokenMap.Entry(token: UInt64($1.token), instrument: UInt32($0)) })
   }
 
   func index(_ exchange: Exchange, _ symbol: String) -> Int? {

@@ -113,7 +113,7 @@ struct FrameFeed: ~Copyable {
     self.universe = universe
     prices = PriceProcess(universe: universe, seed: 1, nowSeconds: 1_795_400_000)
     let entries = universe.instruments.enumerated().map {
-      TokenMap.Entry(token: $0.element.token, instrument: UInt32($0.offset))
+      TokenMap.Entry(token: UInt64($0.element.token), instrument: UInt32($0.offset))
     }
     decoder = KiteDecoder(tokens: TokenMap(entries), feed: 0)
     sequencer = TickSequencer(ring: ring, lastValues: lastValues)

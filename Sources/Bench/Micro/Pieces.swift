@@ -19,7 +19,7 @@ enum Pieces {
     memory.storeBytes(of: UInt16(1).bigEndian, as: UInt16.self)
     let count = KiteEncoder.write(prices[index], mode, to: memory + 2)
     let entries = universe.instruments.enumerated().map {
-      TokenMap.Entry(token: $0.element.token, instrument: UInt32($0.offset))
+      TokenMap.Entry(token: UInt64($0.element.token), instrument: UInt32($0.offset))
     }
     return (UnsafeRawBufferPointer(start: memory, count: 2 + count), TokenMap(entries))
   }

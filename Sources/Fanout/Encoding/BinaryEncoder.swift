@@ -106,11 +106,11 @@ public enum BinaryEncoder {
     typealias At = BinaryLayout.Quote
     writeLTP(tick, type, sequence, presenceOfMode, to: out)
     let presence = UInt16(truncatingIfNeeded: tick.pointee.presence)
-    let ohlc = mask(presence, BinaryPresence.ohlc)
-    store(tick.pointee.open & ohlc, at: At.open, of: out)
-    store(tick.pointee.high & ohlc, at: At.high, of: out)
-    store(tick.pointee.low & ohlc, at: At.low, of: out)
-    store(tick.pointee.close & ohlc, at: At.close, of: out)
+    let range = mask(presence, BinaryPresence.dayRange)
+    store(tick.pointee.open & range, at: At.open, of: out)
+    store(tick.pointee.high & range, at: At.high, of: out)
+    store(tick.pointee.low & range, at: At.low, of: out)
+    store(tick.pointee.close & mask(presence, BinaryPresence.close), at: At.close, of: out)
     store(tick.pointee.volume & mask(presence, BinaryPresence.volume), at: At.volume, of: out)
     store(
       tick.pointee.lastTradeQuantity & mask(presence, BinaryPresence.lastTradeQuantity), at: At.lastTradeQuantity,

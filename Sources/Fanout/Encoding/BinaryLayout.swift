@@ -177,7 +177,7 @@ public enum BinaryPresence {
   @inlinable public static var ltp: UInt16 { 1 << 0 }
   @inlinable public static var lastTradeTime: UInt16 { 1 << 1 }
   @inlinable public static var exchangeTime: UInt16 { 1 << 2 }
-  @inlinable public static var ohlc: UInt16 { 1 << 3 }
+  @inlinable public static var dayRange: UInt16 { 1 << 3 }
   @inlinable public static var volume: UInt16 { 1 << 4 }
   @inlinable public static var lastTradeQuantity: UInt16 { 1 << 5 }
   @inlinable public static var averagePrice: UInt16 { 1 << 6 }
@@ -188,10 +188,13 @@ public enum BinaryPresence {
   @inlinable public static var bestBid: UInt16 { 1 << 11 }
   @inlinable public static var bestAsk: UInt16 { 1 << 12 }
   @inlinable public static var depth: UInt16 { 1 << 13 }
+  @inlinable public static var close: UInt16 { 1 << 14 }
+  @inlinable public static var suspect: UInt16 { 1 << 15 }
 
-  @inlinable public static var ofLTP: UInt16 { ltp | lastTradeTime | exchangeTime }
+  @inlinable public static var ofLTP: UInt16 { ltp | lastTradeTime | exchangeTime | suspect }
   @inlinable public static var ofQuote: UInt16 {
-    ofLTP | ohlc | volume | lastTradeQuantity | averagePrice | totals | openInterest | circuits | bestBid | bestAsk
+    ofLTP | dayRange | close | volume | lastTradeQuantity | averagePrice | totals | openInterest | circuits | bestBid
+      | bestAsk
   }
   @inlinable public static var ofDepth: UInt16 { ofQuote | openInterestRange | depth }
 }

@@ -9,13 +9,15 @@ enum QuoteFields {
 
   @inline(never)
   static func write(_ tick: UnsafePointer<Tick>, isIndex: Bool, to cursor: inout TextCursor) {
-    if tick.pointee.has(.ohlc) {
+    if tick.pointee.has(.dayRange) {
       cursor.text(",\"open\":")
       cursor.price(tick.pointee.open)
       cursor.text(",\"high\":")
       cursor.price(tick.pointee.high)
       cursor.text(",\"low\":")
       cursor.price(tick.pointee.low)
+    }
+    if tick.pointee.has(.close) {
       cursor.text(",\"close\":")
       cursor.price(tick.pointee.close)
     }
@@ -32,7 +34,7 @@ enum QuoteFields {
       cursor.text(",\"total_sell_quantity\":")
       cursor.integer(tick.pointee.totalSellQuantity)
     }
-    if tick.pointee.has([.ltp, .ohlc]), tick.pointee.close > 0 { writeChange(tick, to: &cursor) }
+    if tick.pointee.has([.ltp, .close]), tick.pointee.close > 0 { writeChange(tick, to: &cursor) }
     if tick.pointee.has(.openInterest) {
       cursor.text(",\"oi\":")
       cursor.integer(tick.pointee.openInterest)

@@ -6,16 +6,6 @@ import Market
 
 /// Decodes Kite frames: `begin` with a frame, then `next` until it answers something else than `.tick`.
 public struct KiteDecoder: ~Copyable {
-  /// What `next` did.
-  public enum Step: UInt8, Sendable {
-    /// One tick was filled in.
-    case tick
-    /// The frame is used up.
-    case end
-    /// The frame ends inside a packet. The ticks before are good, nothing follows.
-    case malformed
-  }
-
   /// Bytes of a packet by kind; the kind is known by the length alone.
   enum PacketBytes {
     static let ltp = 8
@@ -60,7 +50,7 @@ public struct KiteDecoder: ~Copyable {
 
   /// Fills in the next tick of the frame. Packets of unknown tokens or lengths are skipped and counted. Only the
   /// prefix of the tick that its mode names is written; sequences and the publishing time are left alone.
-  public mutating func next(into tick: UnsafeMutablePointer<Tick>) -> Step {
+  public mutating func next(into tick: UnsafeMutablePointer<Tick>) -> DecodeStep {
     guard var position = cursor else { return .end }
     while packetsLeft > 0 {
       guard bytesLeft >= 2 else { return fail() }
@@ -76,7 +66,7 @@ public struct KiteDecoder: ~Copyable {
         continue
       }
       let token = packet.bigEndian32(0)
-      let instrument = tokens.instrument(of: token)
+      let instrument = tokens.instrument(of: UInt64(token))
       guard instrument != TokenMap.absent else {
         counters.unknownTokens &+= 1
         continue
@@ -92,7 +82,7 @@ public struct KiteDecoder: ~Copyable {
     return .end
   }
 
-  private mutating func fail() -> Step {
+  private mutating func fail() -> DecodeStep {
     counters.malformed &+= 1
     packetsLeft = 0
     return .malformed

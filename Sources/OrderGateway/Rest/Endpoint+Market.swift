@@ -56,12 +56,12 @@ extension Endpoint {
 
   /// What the feed did not send is 0, as clients of the contract know it.
   private static func write(_ tick: Tick, into json: inout ResponseJSON) {
-    let hasRange = tick.has(.ohlc)
+    let hasRange = tick.has(.dayRange)
     json.price("ltp", tick.ltp)
     json.price("open", hasRange ? tick.open : 0)
     json.price("high", hasRange ? tick.high : 0)
     json.price("low", hasRange ? tick.low : 0)
-    json.price("prev_close", hasRange ? tick.close : 0)
+    json.price("prev_close", tick.has(.close) ? tick.close : 0)
     json.price("bid", tick.has(.bestBid) ? tick.bidPrice : 0)
     json.price("ask", tick.has(.bestAsk) ? tick.askPrice : 0)
     json.integer("volume", tick.has(.volume) ? tick.volume : 0)

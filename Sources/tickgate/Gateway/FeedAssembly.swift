@@ -55,7 +55,7 @@ struct FeedAssembly {
 
   private static func entries(_ master: KiteMaster, _ registry: InstrumentRegistry) -> [TokenMap.Entry] {
     zip(master.instruments, master.tokens).compactMap { instrument, token in
-      registry.id(instrument.key).map { TokenMap.Entry(token: token, instrument: $0) }
+      registry.id(instrument.key).map { TokenMap.Entry(token: UInt64(token), instrument: $0) }
     }
   }
 

@@ -188,16 +188,17 @@ import Testing
   @Test func `presence bits of the wire are those of ticks`() {
     typealias Wire = BinaryPresence
     let wire = [
-      Wire.ltp, Wire.lastTradeTime, Wire.exchangeTime, Wire.ohlc, Wire.volume, Wire.lastTradeQuantity,
+      Wire.ltp, Wire.lastTradeTime, Wire.exchangeTime, Wire.dayRange, Wire.volume, Wire.lastTradeQuantity,
       Wire.averagePrice, Wire.totals, Wire.openInterest, Wire.openInterestRange, Wire.circuits, Wire.bestBid,
-      Wire.bestAsk, Wire.depth,
+      Wire.bestAsk, Wire.depth, Wire.close, Wire.suspect,
     ]
     let own: [Presence] = [
-      .ltp, .lastTradeTime, .exchangeTime, .ohlc, .volume, .lastTradeQuantity, .averagePrice, .totals, .openInterest,
-      .openInterestRange, .circuits, .bestBid, .bestAsk, .depth,
+      .ltp, .lastTradeTime, .exchangeTime, .dayRange, .volume, .lastTradeQuantity, .averagePrice, .totals,
+      .openInterest,
+      .openInterestRange, .circuits, .bestBid, .bestAsk, .depth, .close, .suspect,
     ]
     #expect(wire.map { UInt32($0) } == own.map(\.rawValue))
-    #expect(wire == (0..<14).map { 1 << $0 })
-    #expect(Wire.ofLTP == 0x0007 && Wire.ofQuote == 0x1DFF && Wire.ofDepth == 0x3FFF)
+    #expect(wire == (0..<16).map { 1 << $0 })
+    #expect(Wire.ofLTP == 0x8007 && Wire.ofQuote == 0xDDFF && Wire.ofDepth == 0xFFFF)
   }
 }

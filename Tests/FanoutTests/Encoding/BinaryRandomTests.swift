@@ -51,7 +51,7 @@ import Testing
     seen.receivedTime = tick.receivedTime
     let delay = tick.publishedTime &- tick.receivedTime
     seen.publishedTime = delay < 0 ? 0 : min(delay, 4_294_967_295)
-    var presence: Presence = [.ltp, .lastTradeTime, .exchangeTime]
+    var presence: Presence = [.ltp, .lastTradeTime, .exchangeTime, .suspect]
     if tick.has(.ltp) { seen.ltp = tick.ltp }
     if tick.has(.lastTradeTime) { seen.lastTradeTime = tick.lastTradeTime }
     if tick.has(.exchangeTime) { seen.exchangeTime = tick.exchangeTime }
@@ -70,7 +70,8 @@ import Testing
   }
 
   private static func quote(_ tick: Tick, into seen: inout Tick) {
-    if tick.has(.ohlc) { (seen.open, seen.high, seen.low, seen.close) = (tick.open, tick.high, tick.low, tick.close) }
+    if tick.has(.dayRange) { (seen.open, seen.high, seen.low) = (tick.open, tick.high, tick.low) }
+    if tick.has(.close) { seen.close = tick.close }
     if tick.has(.volume) { seen.volume = tick.volume }
     if tick.has(.lastTradeQuantity) { seen.lastTradeQuantity = tick.lastTradeQuantity }
     if tick.has(.averagePrice) { seen.averagePrice = tick.averagePrice }

@@ -45,9 +45,8 @@ import Testing
     }
     price("ltp", tick.ltp, .ltp)
     guard mode >= .quote else { return fine }
-    for (name, value) in [("open", tick.open), ("high", tick.high), ("low", tick.low), ("close", tick.close)] {
-      price(name, value, .ohlc)
-    }
+    for (name, value) in [("open", tick.open), ("high", tick.high), ("low", tick.low)] { price(name, value, .dayRange) }
+    price("close", tick.close, .close)
     price("average_price", tick.averagePrice, .averagePrice)
     price("upper_circuit", tick.upperCircuit, .circuits)
     integer("volume", tick.volume, .volume)

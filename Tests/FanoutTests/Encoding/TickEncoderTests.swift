@@ -82,7 +82,8 @@ import Testing
 
   @Test func `what was not sent is left out, never null`() throws {
     let groups: [(Presence, [String])] = [
-      (.ltp, ["ltp"]), (.lastTradeTime, ["ltt"]), (.ohlc, ["open", "high", "low", "close"]), (.volume, ["volume"]),
+      (.ltp, ["ltp"]), (.lastTradeTime, ["ltt"]), (.dayRange, ["open", "high", "low"]), (.close, ["close"]),
+      (.volume, ["volume"]),
       (.lastTradeQuantity, ["last_trade_quantity", "last_quantity"]),
       (.averagePrice, ["average_price", "avg_trade_price"]),
       (.totals, ["total_buy_quantity", "total_sell_quantity"]), (.openInterest, ["oi"]),
