@@ -94,6 +94,8 @@ if !coreOnly {
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ]
   targets += [
@@ -107,11 +109,21 @@ if !coreOnly {
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: strict),
+    .target(
+      name: "Brokerage",
+      dependencies: [
+        "Market", "JSONText", logging,
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      swiftSettings: strict),
     .executableTarget(
       name: "tickgate",
       dependencies: [
         "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Feeds", "Fanout", "Sandbox",
-        "OrderGateway", "Simulator", "Settings", logging,
+        "OrderGateway", "Brokerage", "Simulator", "Settings", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -130,6 +142,10 @@ if !coreOnly {
       path: "Sources/Bench",
       exclude: ["CMallocCount"],
       swiftSettings: hot),
+    .testTarget(
+      name: "BrokerageTests",
+      dependencies: ["TestSupport", "Brokerage", "Market", logging, .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: strict),
     .testTarget(
       name: "OrderGatewayTests", dependencies: ["TestSupport", "OrderGateway", "Sandbox", "Market", "TickRing"],
       swiftSettings: strict),

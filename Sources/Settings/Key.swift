@@ -51,10 +51,40 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
 
   case feedsEnabled = "feeds.enabled"
   case feedsUnsubscribeLingerMillis = "feeds.unsubscribe_linger_ms"
+  case feedsLoginsPerHourMax = "feeds.logins_per_hour_max"
+
   case zerodhaURL = "feeds.zerodha.url"
+  case zerodhaLoginURL = "feeds.zerodha.login_url"
   case zerodhaAPIKey = "feeds.zerodha.api_key"
   case zerodhaAccessToken = "feeds.zerodha.access_token"
+  case zerodhaTokenFile = "feeds.zerodha.token_file"
   case zerodhaInstruments = "feeds.zerodha.instruments"
+
+  case angelURL = "feeds.angel.url"
+  case angelLoginURL = "feeds.angel.login_url"
+  case angelAPIKey = "feeds.angel.api_key"
+  case angelClientID = "feeds.angel.client_id"
+  case angelAccessToken = "feeds.angel.access_token"
+  case angelFeedToken = "feeds.angel.feed_token"
+  case angelTokenFile = "feeds.angel.token_file"
+
+  case upstoxURL = "feeds.upstox.url"
+  case upstoxLoginURL = "feeds.upstox.login_url"
+  case upstoxRedirectURL = "feeds.upstox.redirect_url"
+  case upstoxAPIKey = "feeds.upstox.api_key"
+  case upstoxAccessToken = "feeds.upstox.access_token"
+  case upstoxTokenFile = "feeds.upstox.token_file"
+
+  case dhanURL = "feeds.dhan.url"
+  case dhanDepth20URL = "feeds.dhan.depth20_url"
+  case dhanDepth200URL = "feeds.dhan.depth200_url"
+  case dhanLoginURL = "feeds.dhan.login_url"
+  case dhanAPIKey = "feeds.dhan.api_key"
+  case dhanClientID = "feeds.dhan.client_id"
+  case dhanAccessToken = "feeds.dhan.access_token"
+  case dhanTokenFile = "feeds.dhan.token_file"
+
+  case calendarFile = "calendar.file"
 
   case simulatorPort = "sim.port"
   case simulatorInstruments = "sim.instruments"
