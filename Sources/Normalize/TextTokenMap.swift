@@ -45,13 +45,14 @@ public final class TextTokenMap: @unchecked Sendable {
     rows = .allocate(capacity: max(entries.count, 1))
     text = .allocate(byteCount: max(entries.reduce(0) { $0 + $1.token.utf8.count }, 1), alignment: 8)
     table = TextTokenTable(slots: slots, rows: rows, text: text, mask: slotCount - 1)
+    let filler = Filler(slots: slots, rows: rows, text: text, table: table)
     var kept = 0
     var textBytes = 0
     for entry in entries {
       precondition(entry.instrument != TokenMap.absent, "instrument id out of range")
       var token = entry.token
       let added = token.withUTF8 { token in
-        add(UnsafeRawBufferPointer(token), entry.instrument, number: kept, textBytes: textBytes)
+        filler.add(UnsafeRawBufferPointer(token), entry.instrument, number: kept, textBytes: textBytes)
       }
       guard added else { continue }
       kept += 1
@@ -71,24 +72,30 @@ public final class TextTokenMap: @unchecked Sendable {
     text.deallocate()
   }
 
-  /// False for a token that is there already. Called by `init` only.
-  private func add(
-    _ token: UnsafeRawBufferPointer, _ instrument: UInt32, number: Int, textBytes: Int
-  ) -> Bool {
-    guard table.number(of: token) == nil else { return false }
-    let hash = TextTokenTable.hash(token)
-    var slot = Int(hash) & table.mask
-    while slots[slot].number != TextTokenTable.free { slot = (slot + 1) & table.mask }
-    slots[slot] = TextTokenTable.Slot(hash: hash, number: UInt32(number))
-    (rows + number).initialize(
-      to: TextTokenTable.Row(start: UInt32(textBytes), bytes: UInt32(token.count), instrument: instrument))
-    UnsafeMutableRawBufferPointer(start: text + textBytes, count: token.count).copyMemory(from: token)
-    return true
-  }
-
   /// Instrument of a token, or `TokenMap.absent`.
   public func instrument(of token: UnsafeRawBufferPointer) -> UInt32 {
     table.number(of: token).map { table.instrument(at: $0) } ?? TokenMap.absent
+  }
+
+  /// Writes the memory while the map is made.
+  private struct Filler {
+    let slots: UnsafeMutablePointer<TextTokenTable.Slot>
+    let rows: UnsafeMutablePointer<TextTokenTable.Row>
+    let text: UnsafeMutableRawPointer
+    let table: TextTokenTable
+
+    /// False for a token that is there already.
+    func add(_ token: UnsafeRawBufferPointer, _ instrument: UInt32, number: Int, textBytes: Int) -> Bool {
+      guard table.number(of: token) == nil else { return false }
+      let hash = TextTokenTable.hash(token)
+      var slot = Int(hash) & table.mask
+      while slots[slot].number != TextTokenTable.free { slot = (slot + 1) & table.mask }
+      slots[slot] = TextTokenTable.Slot(hash: hash, number: UInt32(number))
+      (rows + number).initialize(
+        to: TextTokenTable.Row(start: UInt32(textBytes), bytes: UInt32(token.count), instrument: instrument))
+      UnsafeMutableRawBufferPointer(start: text + textBytes, count: token.count).copyMemory(from: token)
+      return true
+    }
   }
 }
 
@@ -112,13 +119,6 @@ public struct TextTokenTable: BitwiseCopyable {
   let rows: UnsafePointer<Row>
   let text: UnsafeRawPointer
   let mask: Int
-
-  init(slots: UnsafePointer<Slot>, rows: UnsafePointer<Row>, text: UnsafeRawPointer, mask: Int) {
-    self.slots = slots
-    self.rows = rows
-    self.text = text
-    self.mask = mask
-  }
 
   /// Number of a token in the order of the list, from 0 without gaps: for tables beside this one. Nil for a token that
   /// is not in the map.
