@@ -22,7 +22,7 @@ public struct DecodeCounters: Sendable, BitwiseCopyable, Equatable {
   public var badPrices: UInt64 = 0
   /// Packets that state more rows than their kind can have.
   public var badCounts: UInt64 = 0
-  /// Packets dropped for a quantity or a time that is no number, below zero or beyond the range of its field.
+  /// Packets with a quantity or a time that cannot be: the tick comes without that field. No reason for `malformed`.
   public var badNumbers: UInt64 = 0
 
   public init() {}

@@ -40,7 +40,8 @@ public struct UpstoxDecoder: ~Copyable {
   private let lastEntries: UnsafeMutablePointer<UInt32>
   private var reader = ProtobufReader(UnsafeRawBufferPointer(start: nil, count: 0))
   private var receivedNanos: Int64 = 0
-  private var isMalformed = false
+  /// The frame is malformed, or an entry of it was dropped for what it holds.
+  private var isDamaged = false
   private var hasBook = false
 
   /// - Parameters:
@@ -66,14 +67,19 @@ public struct UpstoxDecoder: ~Copyable {
     frameType = 0
     frameMillis = 0
     hasBook = false
-    isMalformed = frame.count > Int(Int32.max) || !check(frame)
-    if isMalformed { counters.malformed &+= 1 }
-    reader = ProtobufReader(isMalformed ? UnsafeRawBufferPointer(start: nil, count: 0) : frame)
+    isDamaged = false
+    if frame.count <= Int(Int32.max), check(frame) {
+      reader = ProtobufReader(frame)
+    } else {
+      reader = ProtobufReader(UnsafeRawBufferPointer(start: nil, count: 0))
+      damage()
+    }
   }
 
-  /// Fills in the next tick of the frame, or the deep book that belongs to the tick before. Entries of unknown keys and
-  /// those with impossible numbers are skipped and counted. Only the prefix of the tick that its mode names is written;
-  /// sequences and the publishing time are left alone.
+  /// Fills in the next tick of the frame, or the deep book that belongs to the tick before. Entries of unknown keys are
+  /// skipped and counted. Only the prefix of the tick that its mode names is written, and of that only what `presence`
+  /// says; sequences and the publishing time are left alone. An entry with an impossible price is dropped; the frame
+  /// then ends with `.malformed`, after the entries that follow.
   public mutating func next(
     into tick: UnsafeMutablePointer<Tick>, book: UnsafeMutablePointer<DeepBook>
   ) -> DecodeStep {
@@ -95,9 +101,13 @@ public struct UpstoxDecoder: ~Copyable {
       default: break
       }
     }
-    let wasMalformed = isMalformed
-    isMalformed = false
-    return wasMalformed ? .malformed : .end
+    defer { isDamaged = false }
+    return isDamaged ? .malformed : .end
+  }
+
+  private mutating func damage() {
+    if !isDamaged { counters.malformed &+= 1 }
+    isDamaged = true
   }
 
   /// Fills the tick from the entry in `packet`; false when the entry gives none.
@@ -118,13 +128,9 @@ public struct UpstoxDecoder: ~Copyable {
     case .nothing: return false
     case .badPrice:
       counters.badPrices &+= 1
-      counters.malformed &+= 1
+      damage()
       return false
-    case .badNumber:
-      counters.badNumbers &+= 1
-      counters.malformed &+= 1
-      return false
-    case .good: break
+    case .good: if filling.hasBadNumber { counters.badNumbers &+= 1 }
     }
     contents = filling.contents
     tick.pointee.instrument = number.map { keys.instrument(at: $0) } ?? TokenMap.absent

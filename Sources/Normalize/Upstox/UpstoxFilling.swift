@@ -6,12 +6,16 @@ import Market
 
 /// Fills a tick from an entry.
 struct UpstoxFilling {
-  enum Verdict { case good, nothing, badPrice, badNumber }
+  enum Verdict { case good, nothing, badPrice }
 
   private let tick: UnsafeMutablePointer<Tick>
   private(set) var contents = UpstoxContents()
   private var presence: UInt32 = 0
   private var values = UpstoxValues()
+  /// The branch of the union has not been met before in this entry.
+  private var isNewBranch = true
+
+  @inline(__always) var hasBadNumber: Bool { values.hasBadNumber }
 
   @inline(__always) init(_ tick: UnsafeMutablePointer<Tick>) { self.tick = tick }
 
@@ -28,7 +32,6 @@ struct UpstoxFilling {
   @inline(__always)
   mutating func finish() -> Verdict {
     if values.hasBadPrice { return .badPrice }
-    if values.hasBadNumber { return .badNumber }
     tick.pointee.bidLevels = 0
     tick.pointee.askLevels = 0
     switch contents.kind {
@@ -37,7 +40,8 @@ struct UpstoxFilling {
     case .index: tick.pointee.mode = Mode.depth.rawValue
     case .optionGreeks:
       tick.pointee.mode = Mode.quote.rawValue
-      if contents.hasLevels { completeBest() }
+      // The one level says it of both sides: a price of 0 is a side that is empty.
+      if contents.hasLevels { set([.bestBid, .bestAsk]) }
     case .market:
       tick.pointee.mode = Mode.depth.rawValue
       if contents.hasLevels { completeBook() }
@@ -58,12 +62,6 @@ struct UpstoxFilling {
   }
 
   @inline(__always)
-  private mutating func completeBest() {
-    if tick.pointee.bidPrice > 0 { set(.bestBid) }
-    if tick.pointee.askPrice > 0 { set(.bestAsk) }
-  }
-
-  @inline(__always)
   private mutating func completeBook() {
     set(.depth)
     for level in min(contents.levelCount, Tick.depthLevels)..<Tick.depthLevels {
@@ -81,7 +79,8 @@ struct UpstoxFilling {
     tick.pointee.askPrice = ask.price
     tick.pointee.bidQuantity = bid.quantity
     tick.pointee.askQuantity = ask.quantity
-    completeBest()
+    mark(.bestBid, bid.price > 0)
+    mark(.bestAsk, ask.price > 0)
   }
 
   // MARK: Messages
@@ -116,6 +115,7 @@ struct UpstoxFilling {
     contents.levelCount = 0
     presence = 0
     values = UpstoxValues()
+    isNewBranch = true
   }
 
   private mutating func full(_ message: UnsafeRawBufferPointer) {
@@ -144,19 +144,22 @@ struct UpstoxFilling {
     var fields = ProtobufReader(message)
     while fields.next() == .field {
       switch fields.tag {
-      case UpstoxTag.LTPC.lastPrice: tick.pointee.ltp = values.price(fields.double)
+      case UpstoxTag.LTPC.lastPrice: tick.pointee.ltp = values.price(fields.scalar)
       case UpstoxTag.LTPC.lastTradeMillis:
-        tick.pointee.lastTradeTime = values.nanos(fields.signed)
-        if tick.pointee.lastTradeTime == 0 { clear(.lastTradeTime) } else { set(.lastTradeTime) }
-      case UpstoxTag.LTPC.lastQuantity: tick.pointee.lastTradeQuantity = values.quantity(fields.signed)
-      case UpstoxTag.LTPC.close: tick.pointee.close = values.price(fields.double)
+        // Without a trade it is 0, on the wire or by being left out.
+        tick.pointee.lastTradeTime = values.nanos(fields.signed) ?? 0
+        mark(.lastTradeTime, tick.pointee.lastTradeTime != 0)
+      case UpstoxTag.LTPC.lastQuantity:
+        tick.pointee.lastTradeQuantity = taken(values.quantity(fields.signed), .lastTradeQuantity)
+      case UpstoxTag.LTPC.close: tick.pointee.close = values.price(fields.scalar)
       default: break
       }
     }
   }
 
   private mutating func market(_ message: UnsafeRawBufferPointer) {
-    if !isSet(.totals) {
+    if isNewBranch {
+      isNewBranch = false
       tick.pointee.averagePrice = 0
       tick.pointee.totalBuyQuantity = 0
       tick.pointee.totalSellQuantity = 0
@@ -170,11 +173,12 @@ struct UpstoxFilling {
       case UpstoxTag.Market.ltpc: ltpc(fields.bytes)
       case UpstoxTag.Market.level: levels(fields.bytes)
       case UpstoxTag.Market.candles: candles(fields.bytes)
-      case UpstoxTag.Market.averagePrice: tick.pointee.averagePrice = values.price(fields.double)
-      case UpstoxTag.Market.volume: tick.pointee.volume = values.quantity(fields.signed)
-      case UpstoxTag.Market.openInterest: tick.pointee.openInterest = values.quantity(fields.double)
-      case UpstoxTag.Market.totalBuy: tick.pointee.totalBuyQuantity = values.quantity(fields.double)
-      case UpstoxTag.Market.totalSell: tick.pointee.totalSellQuantity = values.quantity(fields.double)
+      case UpstoxTag.Market.averagePrice: tick.pointee.averagePrice = values.price(fields.scalar)
+      case UpstoxTag.Market.volume: tick.pointee.volume = taken(values.quantity(fields.signed), .volume)
+      case UpstoxTag.Market.openInterest:
+        tick.pointee.openInterest = taken(values.quantity(fields.double), .openInterest)
+      case UpstoxTag.Market.totalBuy: tick.pointee.totalBuyQuantity = taken(values.quantity(fields.double), .totals)
+      case UpstoxTag.Market.totalSell: tick.pointee.totalSellQuantity = taken(values.quantity(fields.double), .totals)
       default: break
       }
     }
@@ -192,7 +196,8 @@ struct UpstoxFilling {
   }
 
   private mutating func firstLevel(_ message: UnsafeRawBufferPointer) {
-    if !isSet(.volume) {
+    if isNewBranch {
+      isNewBranch = false
       tick.pointee.volume = 0
       tick.pointee.openInterest = 0
       set([.volume, .openInterest])
@@ -215,8 +220,9 @@ struct UpstoxFilling {
         tick.pointee.bidQuantity = bid.quantity
         tick.pointee.askPrice = ask.price
         tick.pointee.askQuantity = ask.quantity
-      case UpstoxTag.FirstLevel.volume: tick.pointee.volume = values.quantity(fields.signed)
-      case UpstoxTag.FirstLevel.openInterest: tick.pointee.openInterest = values.quantity(fields.double)
+      case UpstoxTag.FirstLevel.volume: tick.pointee.volume = taken(values.quantity(fields.signed), .volume)
+      case UpstoxTag.FirstLevel.openInterest:
+        tick.pointee.openInterest = taken(values.quantity(fields.double), .openInterest)
       default: break
       }
     }
@@ -252,14 +258,14 @@ struct UpstoxFilling {
   private mutating func candle(_ message: UnsafeRawBufferPointer) {
     var isDay = false
     // Zero like a field that is not there.
-    var (open, high, low): (Double, Double, Double) = (0, 0, 0)
+    var (open, high, low): (UInt64, UInt64, UInt64) = (0, 0, 0)
     var fields = ProtobufReader(message)
     while fields.next() == .field {
       switch fields.tag {
       case UpstoxTag.Candle.interval: isDay = Self.isDay(fields.bytes)
-      case UpstoxTag.Candle.open: open = fields.double
-      case UpstoxTag.Candle.high: high = fields.double
-      case UpstoxTag.Candle.low: low = fields.double
+      case UpstoxTag.Candle.open: open = fields.scalar
+      case UpstoxTag.Candle.high: high = fields.scalar
+      case UpstoxTag.Candle.low: low = fields.scalar
       default: break
       }
     }
@@ -277,5 +283,16 @@ struct UpstoxFilling {
 
   @inline(__always) private mutating func set(_ bits: Presence) { presence |= bits.rawValue }
   @inline(__always) private mutating func clear(_ bits: Presence) { presence &= ~bits.rawValue }
+  @inline(__always) private mutating func mark(_ bits: Presence, _ isThere: Bool) {
+    if isThere { set(bits) } else { clear(bits) }
+  }
+
+  /// A quantity that is none is absent.
+  @inline(__always)
+  private mutating func taken(_ quantity: Int64?, _ bit: Presence) -> Int64 {
+    if quantity == nil { clear(bit) }
+    return quantity ?? 0
+  }
+
   @inline(__always) private func isSet(_ bits: Presence) -> Bool { presence & bits.rawValue == bits.rawValue }
 }
