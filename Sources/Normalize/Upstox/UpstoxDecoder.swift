@@ -16,6 +16,8 @@ public enum UpstoxEvent: UInt8, Sendable {
 public struct UpstoxDecoder: ~Copyable {
   /// Levels of a side in the deepest mode.
   public static let deepLevels = 30
+  /// `frameType` of a frame about the states of segments.
+  public static let marketInfoType: Int32 = 2
 
   public private(set) var counters = DecodeCounters()
   /// What the last `.event` was.
