@@ -40,8 +40,8 @@ private final class Rig {
     self.registry = registry
     lastValues = LastValueTable(count: registry.count)
     reader = TickReader(ring)
-    let tokens = zip(master.instruments, master.tokens).map {
-      TokenMap.Entry(token: UInt64($1), instrument: registry.id($0.key)!)
+    let tokens = master.listings(in: registry).map {
+      TokenMap.Entry(token: UInt64($0.token)!, instrument: $0.instrument)
     }
     var feedConfiguration = FeedConfiguration()
     feedConfiguration.lingerNanos = lingerNanos

@@ -10,22 +10,16 @@ public struct InspectedInstruments: Sendable {
   /// No names.
   public init() { self.init(rows: EmptyCollection()) }
 
-  /// The rows of a broker's list.
+  /// The rows of a broker's list. Those that its feed does not carry are never met.
   public init(rows: some Sequence<MasterRow>) {
     var listings: [FeedListing] = []
     var keys: [InstrumentKey] = []
-    for row in rows {
+    for row in rows where !row.feedToken.isEmpty {
       listings.append(FeedListing(instrument: UInt32(keys.count), segment: row.segment, token: row.feedToken))
       keys.append(row.instrument.key)
     }
     self.listings = listings
     self.keys = keys
-  }
-
-  /// Kite's list, whose tokens hold the segment.
-  public init(_ master: KiteMaster) {
-    keys = master.instruments.map(\.key)
-    listings = master.tokens.enumerated().map { FeedListing(instrument: UInt32($0), token: String($1)) }
   }
 
   /// Nil for a token that was not in the list.
