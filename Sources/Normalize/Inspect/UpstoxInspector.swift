@@ -16,10 +16,10 @@ final class UpstoxInspector: FrameInspector {
   func inspect(_ frame: CapturedFrame) -> Inspection {
     if frame.isText { return Self.inspectText(frame.bytes) }
     var inspection = Inspection()
-    // The decoder knows repeated keys only of instruments that it knows; the last entry stands for all.
     var ticksByKey: [String: [UInt8]] = [:]
     var segments: [String: UpstoxSegmentState] = [:]
     frame.bytes.withUnsafeBytes { bytes in
+      let lastEntries = Self.lastEntries(bytes)
       decoder.begin(bytes, receivedNanos: 0)
       var step = decoder.next(into: memory.tick, book: memory.book)
       while step == .tick || step == .event {
@@ -27,7 +27,7 @@ final class UpstoxInspector: FrameInspector {
           let key = String(decoding: decoder.key, as: UTF8.self)
           // The deep book of a tick is the next step.
           if decoder.contents.isDeep { _ = decoder.next(into: memory.tick, book: memory.book) }
-          ticksByKey[key] = tick(key).json()
+          if decoder.packet.baseAddress == lastEntries[key] { ticksByKey[key] = tick(key).json() }
         } else {
           for (segment, state) in UpstoxMarketStatus(decoder.packet) {
             segments[String(decoding: segment, as: UTF8.self)] = state
@@ -42,6 +42,19 @@ final class UpstoxInspector: FrameInspector {
       }
     }
     return inspection
+  }
+
+  /// Where the last entry of each key begins, which stands for all of them: the decoder knows that only of instruments
+  /// that it knows.
+  private static func lastEntries(_ frame: UnsafeRawBufferPointer) -> [String: UnsafeRawPointer] {
+    var lastEntries: [String: UnsafeRawPointer] = [:]
+    var fields = ProtobufReader(frame)
+    while fields.next() == .field {
+      guard fields.tag == UpstoxTag.Response.feeds else { continue }
+      let key = String(decoding: UpstoxDecoder.key(of: fields.bytes), as: UTF8.self)
+      lastEntries[key] = fields.bytes.baseAddress
+    }
+    return lastEntries
   }
 
   private static func setStatus(_ segments: [String: UpstoxSegmentState], _ inspection: inout Inspection) {

@@ -74,6 +74,8 @@ public struct UpstoxDecoder: ~Copyable {
       reader = ProtobufReader(frame)
     } else {
       reader = ProtobufReader(UnsafeRawBufferPointer(start: nil, count: 0))
+      frameType = 0
+      frameMillis = 0
       damage()
     }
   }
@@ -154,7 +156,7 @@ public struct UpstoxDecoder: ~Copyable {
 
   /// The key of an entry: the last one where it is repeated, empty where there is none.
   @inline(__always)
-  private static func key(of entry: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+  static func key(of entry: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     var key = UnsafeRawBufferPointer(start: nil, count: 0)
     var fields = ProtobufReader(entry)
     while fields.next() == .field {
