@@ -28,10 +28,14 @@ struct FeedVector: Sendable, CustomTestStringConvertible {
       let rows = file["vectors"] as? [[String: Any]]
     else { return [] }
     return rows.map { row in
-      FeedVector(
+      let expected = row["expect"] as? [[String: Any]] ?? []
+      return FeedVector(
         id: row["id"] as? String ?? "?",
         frame: bytes(hex: row["frame_hex"] as? String ?? ""),
-        expected: (row["expect"] as? [[String: Any]] ?? []).map(ExpectedUpdate.init(json:)),
+        expected: expected.map { json in
+          let isCurrency = [3, 7].contains((json["seg"] as? NSNumber)?.intValue)
+          return ExpectedUpdate(json: json, tolerance: isCurrency ? row["price_tol"] as? Double ?? 0 : 0)
+        },
         isRejected: row["reject"] != nil,
         disconnectCode: (row["event"] as? [String: Any]).flatMap { $0["code"] as? NSNumber }?.uint16Value,
         connection: (row["context"] as? [String: String])?["connection"] ?? "market")
@@ -83,12 +87,15 @@ struct ExpectedUpdate: Sendable {
   var token: String
   var segment: UInt8
   var kind: String
+  /// Allowed difference of prices, 1e-8 units: Dhan's vectors have those of currency rounded to two decimals.
+  private let tolerance: Int64
   private var prices: [String: Int64] = [:]
   private var numbers: [String: Int64] = [:]
   private var bids: [DepthLevel]?
   private var asks: [DepthLevel]?
 
-  init(json: [String: Any]) {
+  init(json: [String: Any], tolerance: Double) {
+    self.tolerance = Int64(tolerance * Double(Price.scale))
     token = json["token"] as? String ?? ""
     segment = (json["seg"] as? NSNumber)?.uint8Value ?? 0
     kind = json["kind"] as? String ?? ""
@@ -125,6 +132,7 @@ struct ExpectedUpdate: Sendable {
     for (name, value, bit) in Self.fields(of: tick) {
       let actual = tick.has(bit) ? value : nil
       let wanted = prices[name] ?? numbers[name].flatMap { Self.isTime(name) ? Self.nanos($0) : $0 }
+      if let actual, let price = prices[name], abs(actual - price) <= tolerance { continue }
       if actual != wanted {
         return "\(name): \(actual.map(String.init) ?? "absent"), expected \(wanted.map(String.init) ?? "absent")"
       }
@@ -133,8 +141,8 @@ struct ExpectedUpdate: Sendable {
     guard let bids, let asks else { return tick.bidLevels | tick.askLevels == 0 ? nil : "levels without depth" }
     return difference("bid", tick.bids, count: tick.bidLevels, from: bids)
       ?? difference("ask", tick.asks, count: tick.askLevels, from: asks)
-      ?? (tick.has(.bestBid) == (bids[0].price > 0) && tick.bidPrice == bids[0].price ? nil : "best bid")
-      ?? (tick.has(.bestAsk) == (asks[0].price > 0) && tick.askPrice == asks[0].price ? nil : "best ask")
+      ?? (tick.has(.bestBid) == (bids[0].price > 0) && tick.bidPrice == tick.bids[0].price ? nil : "best bid")
+      ?? (tick.has(.bestAsk) == (asks[0].price > 0) && tick.askPrice == tick.asks[0].price ? nil : "best ask")
       ?? (tick.bidQuantity == bids[0].quantity && tick.askQuantity == asks[0].quantity ? nil : "best quantity")
   }
 
@@ -161,7 +169,11 @@ struct ExpectedUpdate: Sendable {
   ) -> String? {
     let wantedCount = (wanted.lastIndex { $0 != DepthLevel() }).map { $0 + 1 } ?? 0
     if Int(count) != wantedCount { return "\(name) levels \(count)" }
-    for (level, value) in wanted.enumerated() where side[level] != value { return "\(name) \(level): \(side[level])" }
+    for (level, value) in wanted.enumerated() {
+      var actual = side[level]
+      if abs(actual.price - value.price) <= tolerance { actual.price = value.price }
+      if actual != value { return "\(name) \(level): \(side[level])" }
+    }
     return nil
   }
 
