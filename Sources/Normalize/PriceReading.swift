@@ -17,8 +17,9 @@ struct PriceReading: BitwiseCopyable {
     return price
   }
 
-  /// A price in rupees as float32: the shortest decimal that is the same float32, which is what the exchange printed
-  /// as long as 24 bits hold it. Not a number, infinite, below zero or above `rupeesMax` is bad.
+  /// A price in rupees as float32: two decimals where they make the same float32, and they then are the shortest text
+  /// of it as long as its 24 bits hold two decimals (below 131,072); else the shortest decimal that is the same
+  /// float32. Not a number, infinite, below zero or above `rupeesMax` is bad.
   @inline(__always) mutating func float32(_ bits: UInt32) -> Int64 {
     // One comparison of integers: not-a-numbers and negative values have larger bits than any good price.
     guard bits <= Float(Self.rupeesMax).bitPattern else {
@@ -26,13 +27,9 @@ struct PriceReading: BitwiseCopyable {
       return 0
     }
     let value = Float(bitPattern: bits)
-    // Below this a float32 has at most one number of hundredths to itself, so that whichever fits is the shortest.
-    if value < 131_072 {
-      let hundredths = Int64(Int32(Double(value) * 100 + 0.5))
-      if Float(Double(hundredths) / 100) == value { return hundredths &* (Price.scale / 100) }
-      return Self.shortest(value, decimalsMin: 3)
-    }
-    return value < 16_777_216 ? Self.shortest(value, decimalsMin: 0) : Self.shortestWhole(value)
+    let hundredths = Int64(Double(value) * 100 + 0.5)
+    guard Float(Double(hundredths) / 100) == value else { return Self.shortest(value) }
+    return hundredths &* (Price.scale / 100)
   }
 
   /// A price in rupees as float64. It has digits to spare, so it is rounded: to all 8 decimals where a float64 has
@@ -46,36 +43,20 @@ struct PriceReading: BitwiseCopyable {
     return value < 8_388_608 ? Int64(value * 100_000_000 + 0.5) : Int64(value * 10_000 + 0.5) &* 10_000
   }
 
-  /// Some way below the 92 billion that 64 bits hold, for rounding.
+  /// Some way below the 92.2 billion that 64 bits hold.
   private static var rupeesMax: Int64 { 92_000_000_000 }
 
-  /// Rare: prices of more than two decimals, and those too large to keep two. Below 2^24.
-  @inline(never) private static func shortest(_ value: Float, decimalsMin: Int) -> Int64 {
-    var power = 1.0
-    var unit = Price.scale
-    for _ in 0..<decimalsMin {
-      power *= 10
-      unit /= 10
-    }
+  /// Prices of more than two decimals: currency. Far below 2^24, where a float32 has none.
+  @inline(never) private static func shortest(_ value: Float) -> Int64 {
+    var power = 1_000.0
+    var unit = Price.scale / 1_000
     while true {
-      // Exact but for the half: 24 bits times at most 10^8.
-      let digits = Int64(Double(value) * power + 0.5)
+      // Exact: 24 bits times at most 10^8.
+      let digits = Int64((Double(value) * power).rounded(.toNearestOrEven))
       // More decimals than a price has are rounded away.
       if unit == 1 || Float(Double(digits) / power) == value { return digits &* unit }
       power *= 10
       unit /= 10
     }
-  }
-
-  /// Rarer still: from 2^24 on every float32 is a whole number, and its last digits may mean nothing.
-  @inline(never) private static func shortestWhole(_ value: Float) -> Int64 {
-    let exact = Int64(value)
-    var power: Int64 = 100_000
-    while power > 1 {
-      let rounded = (exact &+ power / 2) / power &* power
-      if Float(rounded) == value { return rounded &* Price.scale }
-      power /= 10
-    }
-    return exact &* Price.scale
   }
 }
