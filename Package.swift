@@ -41,7 +41,7 @@ var targets: [Target] = [
     name: "Reactor", dependencies: ["CLinux", "COpenSSL", "CUring", "Market", "TickRing", logging],
     swiftSettings: hot),
   .target(name: "WebSocket", dependencies: ["CZlib"], swiftSettings: hot),
-  .target(name: "Normalize", dependencies: ["Market"], swiftSettings: hot),
+  .target(name: "Normalize", dependencies: ["CLinux", "Market"], swiftSettings: hot),
   .target(
     name: "Feeds",
     dependencies: ["CLinux", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", logging],
