@@ -41,7 +41,7 @@ var targets: [Target] = [
     name: "Reactor", dependencies: ["CLinux", "COpenSSL", "CUring", "Market", "TickRing", logging],
     swiftSettings: hot),
   .target(name: "WebSocket", dependencies: ["CZlib"], swiftSettings: hot),
-  .target(name: "Normalize", dependencies: ["CLinux", "Market"], swiftSettings: hot),
+  .target(name: "Normalize", dependencies: ["CLinux", "Market", "JSONText"], swiftSettings: hot),
   .target(
     name: "Feeds",
     dependencies: ["CLinux", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", logging],
@@ -66,7 +66,7 @@ let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("TickRingTests", ["TickRing", "Market", "CLinux"]),
   ("ReactorTests", ["Reactor", "TickRing", "CLinux", "Market", logging]),
   ("WebSocketTests", ["WebSocket"]),
-  ("NormalizeTests", ["Normalize", "Market"]),
+  ("NormalizeTests", ["Normalize", "Market", "JSONText"]),
   ("FeedsTests", ["Feeds", "JSONText", "Simulator", "Normalize", "TickRing", "Market", "Reactor", logging]),
   ("FanoutTests", ["Fanout", "Market", "TickRing", "Reactor", "WebSocket", "JSONText", "CZMQ"]),
   ("SandboxTests", ["Sandbox", "Market"]),

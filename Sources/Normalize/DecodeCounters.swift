@@ -22,6 +22,8 @@ public struct DecodeCounters: Sendable, BitwiseCopyable, Equatable {
   public var badPrices: UInt64 = 0
   /// Packets that state more rows than their kind can have.
   public var badCounts: UInt64 = 0
+  /// Packets with a quantity or a time that cannot be: the tick comes without that field. No reason for `malformed`.
+  public var badNumbers: UInt64 = 0
 
   public init() {}
 }

@@ -29,7 +29,8 @@ public struct TickOverlay: ~Copyable {
 
   /// Lays the fields that the update carries over the instrument's state, and writes what the state has beyond them
   /// back into the update. Afterwards its presence is that of the state, and its mode the highest that was asked for
-  /// (in an update) or that a known field belongs to. A close of 0 means that it is not known. The received time is
+  /// (in an update) or that a known field belongs to. A close of 0 means that it is not known, a best price of 0 that the
+  /// side is empty. The received time is
   /// the update's; sequences and the publishing time are left alone. For feeds whose packets are complete use `judge`.
   /// - Returns: whether there is something to publish: false while no last price is known. An instrument beyond the
   ///   rows is passed on as it is.
@@ -37,11 +38,18 @@ public struct TickOverlay: ~Copyable {
     if update.pointee.close == 0 { update.pointee.presence &= ~Presence.close.rawValue }
     guard Int(update.pointee.instrument) < count else { return update.pointee.has(.ltp) }
     let state = row(update.pointee.instrument)
-    let carried = update.pointee.presence & ~Presence.suspect.rawValue
+    var carried = update.pointee.presence & ~Presence.suspect.rawValue
     // A book says whether there is a best bid and ask: one that it lacks is gone, not unchanged.
     if carried & Presence.depth.rawValue != 0 {
       state.pointee.presence &= ~Presence([.bestBid, .bestAsk]).rawValue
     }
+    // So is one whose price is 0, as a feed says it that sends the best of both sides and no book.
+    var gone: Presence = []
+    if update.pointee.bidPrice == 0 { gone.insert(.bestBid) }
+    if update.pointee.askPrice == 0 { gone.insert(.bestAsk) }
+    gone.formIntersection(Presence(rawValue: carried))
+    carried &= ~gone.rawValue
+    state.pointee.presence &= ~gone.rawValue
     Self.copy(carried, from: update, to: state)
     state.pointee.presence |= carried
     let known = state.pointee.presence

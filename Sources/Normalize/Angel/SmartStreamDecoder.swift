@@ -108,7 +108,7 @@ public struct SmartStreamDecoder: ~Copyable {
   }
 
   /// 1e-8 price units per unit on the wire: divisor 1e7 for currency (13), 100 (paise) for everything else.
-  @inline(__always) private static func unit(ofSegment segment: UInt8) -> Int64 {
+  @inline(__always) static func unit(ofSegment segment: UInt8) -> Int64 {
     segment == 13 ? Price.scale / 10_000_000 : Price.scale / 100
   }
 
