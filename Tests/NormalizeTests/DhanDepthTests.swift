@@ -16,16 +16,17 @@ import Testing
   }
 
   @Test func `each side is an update of its own and leaves the other without levels`() {
-    let frame =
-      DhanPacket(depthCode: 41, rows: rows(20), number: 77).bytes
-      + DhanPacket(depthCode: 51, rows: rows(20), number: .max, segment: 2, token: 52175).bytes
-    let run = DhanRun(frame, connection: .depth20)
-    #expect(run.updates.map(\.step) == [.book, .book] && run.last == .end && run.counters.books == 2)
-    #expect(run.updates.map(\.book.sides) == [.bids, .asks])
-    #expect(run.updates.map(\.book.instrument) == [0, 1])
+    let bids = DhanPacket(depthCode: 41, rows: rows(20), number: 77).bytes
+    let asks = DhanPacket(depthCode: 51, rows: rows(20), number: .max, segment: 2, token: 52175).bytes
+    let run = DhanRun(bids + asks + bids, connection: .depth20)
+    #expect(run.updates.map(\.step) == [.book, .book, .book] && run.last == .end && run.counters.books == 3)
+    #expect(run.updates.map(\.book.sides) == [.bids, .asks, .bids])
+    #expect(run.updates.map(\.book.instrument) == [0, 1, 0])
     #expect(run.updates.allSatisfy { $0.book.capacity == 20 && $0.book.exchangeTime == 0 && $0.packet.count == 332 })
-    #expect(run.updates.first?.bids == levels(20) && run.updates.first?.asks == [])
-    #expect(run.updates.last?.asks == levels(20) && run.updates.last?.bids == [])
+    for update in run.updates {
+      #expect(update.bids == (update.book.sides == .bids ? levels(20) : []))
+      #expect(update.asks == (update.book.sides == .asks ? levels(20) : []))
+    }
   }
 
   @Test(arguments: [0, 1, 50, 199, 200])

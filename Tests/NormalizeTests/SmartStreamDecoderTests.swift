@@ -82,6 +82,16 @@ import Testing
     #expect(tick.openInterestHigh == 0 && tick.openInterestLow == 0)
   }
 
+  @Test func `a sixth of one side does not keep the other side out`() {
+    var frame = SmartStreamFrame(mode: 3)
+    for entry in 0..<10 {
+      frame = frame.with(entry: entry, flag: entry < 6 ? 1 : 0, quantity: 1, price: Int64(entry + 1), orders: 1)
+    }
+    let tick = tick(frame)
+    #expect(tick.bidLevels == 5 && tick.askLevels == 4)
+    #expect((0..<5).map { tick.asks[$0].price / 1_000_000 } == [7, 8, 9, 10, 0])
+  }
+
   @Test func `an empty level before a filled one is kept in its place`() {
     let frame = SmartStreamFrame(mode: 3).with(entry: 0, flag: 1, quantity: 0, price: 0, orders: 0)
       .with(entry: 1, flag: 1, quantity: 9, price: 500, orders: 3)

@@ -47,15 +47,15 @@ struct FeedAssembly {
     self.registry = registry
     self.exchange = exchange
     definitions = sources.map { source in
-      .kite(name: source.name, url: source.url, tokens: Self.entries(source.master, registry))
+      .kite(name: source.name, url: source.url, listings: Self.listings(source.master, registry))
     }
     credentials = StaticCredentials(keys)
     calendar = names == ["sim"] ? .alwaysOpen : .india
   }
 
-  private static func entries(_ master: KiteMaster, _ registry: InstrumentRegistry) -> [TokenMap.Entry] {
+  private static func listings(_ master: KiteMaster, _ registry: InstrumentRegistry) -> [FeedListing] {
     zip(master.instruments, master.tokens).compactMap { instrument, token in
-      registry.id(instrument.key).map { TokenMap.Entry(token: UInt64(token), instrument: $0) }
+      registry.id(instrument.key).map { FeedListing(instrument: $0, token: String(token)) }
     }
   }
 

@@ -4,17 +4,22 @@ public struct Backoff: Sendable {
   public static let firstNanos: Int64 = 500_000_000
   public static let mostNanos: Int64 = 60_000_000_000
 
-  private var attempts = 0
+  private let first: Int64
+  private let most: Int64
+  private var attempts: Int64 = 0
   private var state: UInt64
 
-  public init(seed: UInt64) { state = seed }
+  public init(firstNanos: Int64 = firstNanos, mostNanos: Int64 = mostNanos, seed: UInt64) {
+    first = firstNanos
+    most = mostNanos
+    state = seed
+  }
 
   /// The wait before the next attempt: between half of and the full doubled time.
   public mutating func next() -> Int64 {
-    let full = attempts < 7 ? Self.firstNanos << Int64(attempts) : Self.mostNanos
+    let bound = attempts < 30 ? min(first << attempts, most) : most
     attempts += 1
-    let bound = min(full, Self.mostNanos)
-    return bound / 2 + Int64(random() % UInt64(bound / 2))
+    return bound / 2 + Int64(random() % UInt64(max(bound / 2, 1)))
   }
 
   public mutating func reset() { attempts = 0 }
