@@ -65,8 +65,9 @@ final class FeedLink {
   }
 
   private func report(_ before: FeedState) {
-    board.set(machine.state, of: number, now: clock.nowNanos())
-    let cause = machine.reason.map { " (\($0.rawValue))" } ?? ""
+    board.set(machine.state, reason: machine.reason ?? .none, of: number, now: clock.nowNanos())
+    if machine.state == .reconnecting { board.countReconnect(number) }
+    let cause = machine.reason.map { " (\($0.name))" } ?? ""
     let isRoutine = (before == .live && machine.state == .quiet) || (before == .quiet && machine.state == .live)
     log.log(
       level: isRoutine ? .debug : machine.reason == nil ? .info : .warning,

@@ -5,11 +5,6 @@
 
 import Market
 
-/// Why a feed is not live.
-public enum FeedReason: String, Sendable {
-  case stall, network, auth, serverClose, limit, credentials
-}
-
 public struct FeedTimeouts: Sendable {
   /// From the attempt to the open WebSocket.
   public var openNanos: Int64 = 10_000_000_000
@@ -93,7 +88,7 @@ public struct FeedMachine: Sendable {
     case .lost(let cause): return isUp ? retry(cause, now) : []
     case .credentialsMissing:
       guard state == .connecting else { return [] }
-      enter(.authFailed, .credentials, now)
+      enter(.authFailed, .auth, now)
       return [.hangUp]
     case .credentialsChanged: return state == .closed ? [] : [.hangUp] + open(now)
     case .sweep: return sweep(now)

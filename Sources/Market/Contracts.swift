@@ -6,11 +6,14 @@ public struct Want: Sendable, Equatable {
   public var instrument: UInt32
   public var mode: Mode
   public var delta: Int8
+  /// 0 for what travels in a tick; 20, 30, 50 or 200 for a deep book of as many levels, whatever the mode.
+  public var levels: UInt8
 
-  public init(_ instrument: UInt32, _ mode: Mode, delta: Int8) {
+  public init(_ instrument: UInt32, _ mode: Mode, delta: Int8, levels: UInt8 = 0) {
     self.instrument = instrument
     self.mode = mode
     self.delta = delta
+    self.levels = levels
   }
 }
 
@@ -66,21 +69,4 @@ public enum CacheScope: String, Sendable { case auth = "AUTH", feed = "FEED", al
 
 public protocol CacheInvalidationSink: Sendable {
   func invalidate(userID: String, scope: CacheScope)
-}
-
-/// What a feed needs to log in. Never logged; compared to see whether it changed.
-public struct FeedCredentials: Sendable, Equatable {
-  public var apiKey: String
-  public var accessToken: String
-
-  public init(apiKey: String, accessToken: String) {
-    self.apiKey = apiKey
-    self.accessToken = accessToken
-  }
-}
-
-/// Asked before every connection, so that a token that was renewed meanwhile is used. Must answer at once.
-public protocol CredentialProvider: Sendable {
-  /// Nil when there is nothing to log in with yet.
-  func credentials(feed: String) -> FeedCredentials?
 }
