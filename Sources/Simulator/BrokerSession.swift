@@ -22,18 +22,20 @@ public struct SessionEffects: Equatable, Sendable {
 }
 
 /// Messages of a client so far.
-struct RequestCounts: Equatable, Sendable {
-  var subscribes: UInt64 = 0
-  var unsubscribes: UInt64 = 0
+public struct RequestCounts: Equatable, Sendable {
+  public var subscribes: UInt64 = 0
+  public var unsubscribes: UInt64 = 0
   /// Changes of the mode of what is subscribed.
-  var modes: UInt64 = 0
-  var pings: UInt64 = 0
+  public var modes: UInt64 = 0
+  public var pings: UInt64 = 0
   /// Made no sense, or broke a limit.
-  var ignored: UInt64 = 0
+  public var ignored: UInt64 = 0
+
+  public init() {}
 }
 
 /// What a server sends so that its clients know it lives.
-enum Heartbeat: Equatable, Sendable {
+public enum Heartbeat: Equatable, Sendable {
   case none
   /// A binary frame of one byte after a silence of so many nanoseconds.
   case byteFrame(silenceNanos: Int64)
@@ -42,7 +44,7 @@ enum Heartbeat: Equatable, Sendable {
 }
 
 /// One connection as its broker sees it.
-protocol BrokerSession {
+public protocol BrokerSession {
   var format: PacketFormat { get }
   var heartbeat: Heartbeat { get }
   var counts: RequestCounts { get }
@@ -58,21 +60,21 @@ protocol BrokerSession {
 }
 
 /// Where instruments are found by the names that clients use.
-struct InstrumentDirectory: Sendable {
+public struct InstrumentDirectory: Sendable {
   private let indexByToken: [BrokerToken: UInt32]
-  let tokens: [BrokerToken]
+  public let tokens: [BrokerToken]
   /// Which of them are indices, by number.
   let isIndex: [Bool]
 
-  init(universe: Universe, broker: SimulatedBroker) {
+  public init(universe: Universe, broker: SimulatedBroker) {
     tokens = universe.instruments.map { $0.token(for: broker) }
     isIndex = universe.instruments.map(\.isIndex)
     indexByToken = Dictionary(uniqueKeysWithValues: tokens.enumerated().map { ($1, UInt32($0)) })
   }
 
-  var count: Int { tokens.count }
+  public var count: Int { tokens.count }
 
-  func index(segment: UInt8, token: String) -> Int? {
+  public func index(segment: UInt8, token: String) -> Int? {
     indexByToken[BrokerToken(segment: segment, token: token)].map(Int.init)
   }
 }

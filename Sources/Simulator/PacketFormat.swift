@@ -2,7 +2,7 @@
 // a table. Encoders are pure and allocate nothing.
 
 /// Layout of the packets of one connection, fixed when it opens.
-enum PacketFormat: UInt8, BitwiseCopyable {
+public enum PacketFormat: UInt8, Sendable, BitwiseCopyable {
   case kite, angel, upstox
   /// Dhan's market feed with up to five levels, then the two deep feeds.
   case dhan, dhanDepth20, dhanDepth200

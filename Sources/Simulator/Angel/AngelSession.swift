@@ -4,42 +4,42 @@
 import JSONText
 
 /// Subscriptions of one connection: pairs of token and mode.
-struct AngelSession: BrokerSession {
+public struct AngelSession: BrokerSession {
   /// `{"params":{"tokenList":[{"tokens":["1"]}]}}` is six deep.
   private static let limits = JSONLimits(depthMax: 8, nodesMax: 50_000)
   private static let correlationBytesMax = 64
 
-  let format = PacketFormat.angel
-  let heartbeat = Heartbeat.none
-  private(set) var counts = RequestCounts()
+  public let format = PacketFormat.angel
+  public let heartbeat = Heartbeat.none
+  public private(set) var counts = RequestCounts()
   /// Subscriptions: a token in two modes counts twice.
-  private(set) var count = 0
+  public private(set) var count = 0
   private var depthCount = 0
   private let directory: InstrumentDirectory
   private let bounds: BrokerLimits
   /// Bits of the `AngelMode`s of each instrument.
   private var modes: [UInt8]
 
-  init(directory: InstrumentDirectory, limits: BrokerLimits) {
+  public init(directory: InstrumentDirectory, limits: BrokerLimits) {
     self.directory = directory
     bounds = limits
     modes = Array(repeating: 0, count: directory.count)
   }
 
-  func modes(of instrument: Int) -> UInt8 { modes[instrument] }
-  var subscribed: [UInt32] { modes.indices.filter { modes[$0] != 0 }.map { UInt32($0) } }
+  public func modes(of instrument: Int) -> UInt8 { modes[instrument] }
+  public var subscribed: [UInt32] { modes.indices.filter { modes[$0] != 0 }.map { UInt32($0) } }
 
-  static func names(ofModes modes: UInt8) -> [String] {
+  public static func names(ofModes modes: UInt8) -> [String] {
     AngelMode.allCases.filter { modes & $0.bit != 0 }.map(\.name)
   }
 
   /// Requests come as text only.
-  mutating func receive(binary: UnsafeRawBufferPointer) -> SessionEffects {
+  public mutating func receive(binary: UnsafeRawBufferPointer) -> SessionEffects {
     counts.ignored += 1
     return SessionEffects()
   }
 
-  mutating func receive(text: UnsafeRawBufferPointer) -> SessionEffects {
+  public mutating func receive(text: UnsafeRawBufferPointer) -> SessionEffects {
     var effects = SessionEffects()
     if text.elementsEqual("ping".utf8) {
       counts.pings += 1

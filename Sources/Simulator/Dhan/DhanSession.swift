@@ -4,10 +4,10 @@
 import JSONText
 
 /// Which of Dhan's feeds a connection belongs to; on the real system each has a host of its own.
-enum DhanRole: Sendable {
+public enum DhanRole: Sendable {
   case market, depth20, depth200
 
-  var format: PacketFormat {
+  public var format: PacketFormat {
     switch self {
     case .market: .dhan
     case .depth20: .dhanDepth20
@@ -17,7 +17,7 @@ enum DhanRole: Sendable {
 }
 
 /// Instruments of one connection, each in one mode.
-struct DhanSession: BrokerSession {
+public struct DhanSession: BrokerSession {
   /// Codes of the `RequestCode` field.
   private enum Request: Int64 {
     case disconnect = 12
@@ -39,27 +39,27 @@ struct DhanSession: BrokerSession {
     "BSE_FNO": 8,
   ]
 
-  let role: DhanRole
-  private(set) var counts = RequestCounts()
-  private(set) var count = 0
+  public let role: DhanRole
+  public private(set) var counts = RequestCounts()
+  public private(set) var count = 0
   private let directory: InstrumentDirectory
   private let bounds: BrokerLimits
   /// Raw value of the `DhanMode` of each instrument, 0 for none.
   private var modes: [UInt8]
 
-  init(role: DhanRole, directory: InstrumentDirectory, limits: BrokerLimits) {
+  public init(role: DhanRole, directory: InstrumentDirectory, limits: BrokerLimits) {
     self.role = role
     self.directory = directory
     bounds = limits
     modes = Array(repeating: 0, count: directory.count)
   }
 
-  var format: PacketFormat { role.format }
-  var heartbeat: Heartbeat { bounds.pingNanos.map { .ping(periodNanos: $0) } ?? .none }
-  func modes(of instrument: Int) -> UInt8 { modes[instrument] }
-  var subscribed: [UInt32] { modes.indices.filter { modes[$0] != 0 }.map { UInt32($0) } }
+  public var format: PacketFormat { role.format }
+  public var heartbeat: Heartbeat { bounds.pingNanos.map { .ping(periodNanos: $0) } ?? .none }
+  public func modes(of instrument: Int) -> UInt8 { modes[instrument] }
+  public var subscribed: [UInt32] { modes.indices.filter { modes[$0] != 0 }.map { UInt32($0) } }
 
-  static func names(ofModes modes: UInt8) -> [String] { DhanMode(rawValue: modes).map { [$0.name] } ?? [] }
+  public static func names(ofModes modes: UInt8) -> [String] { DhanMode(rawValue: modes).map { [$0.name] } ?? [] }
 
   private var instrumentsMax: Int {
     switch role {
@@ -74,9 +74,9 @@ struct DhanSession: BrokerSession {
   }
 
   /// Requests come as text only.
-  mutating func receive(binary: UnsafeRawBufferPointer) -> SessionEffects { ended(.invalidRequest) }
+  public mutating func receive(binary: UnsafeRawBufferPointer) -> SessionEffects { ended(.invalidRequest) }
 
-  mutating func receive(text: UnsafeRawBufferPointer) -> SessionEffects {
+  public mutating func receive(text: UnsafeRawBufferPointer) -> SessionEffects {
     guard let root = try? JSONDocument(text, limits: Self.limits).root,
       let request = root["RequestCode"]?.integer.flatMap(Request.init(rawValue:))
     else { return ended(.invalidRequest) }

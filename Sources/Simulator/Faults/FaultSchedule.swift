@@ -1,19 +1,19 @@
 // When faults begin, come again and end. A value without a clock; loop thread only.
 
 /// The faults to come and those under way.
-struct FaultSchedule {
-  enum Change: Equatable {
+public struct FaultSchedule: Sendable {
+  public enum Change: Equatable, Sendable {
     case begin(Fault)
     /// What happens at a moment, once more.
     case again(Fault)
     case end(Fault)
   }
 
-  static let repeatNanos: Int64 = 1_000_000_000
+  public static let repeatNanos: Int64 = 1_000_000_000
   /// Faults at a time; more are not taken.
-  static let countMax = 256
+  public static let countMax = 256
 
-  private struct Item {
+  private struct Item: Sendable {
     var fault: Fault
     var startNanos: Int64
     var endNanos: Int64
@@ -23,14 +23,14 @@ struct FaultSchedule {
 
   private var items: [Item] = []
 
-  init(plan: FaultPlan, startNanos: Int64) {
+  public init(plan: FaultPlan, startNanos: Int64) {
     for entry in plan.entries { add(entry.fault, atNanos: startNanos + entry.atNanos) }
   }
 
   /// When `advance` has something to do next; `.max` for nothing.
-  private(set) var nextNanos = Int64.max
+  public private(set) var nextNanos = Int64.max
 
-  mutating func add(_ fault: Fault, atNanos: Int64) {
+  public mutating func add(_ fault: Fault, atNanos: Int64) {
     guard items.count < Self.countMax else { return }
     let end = fault.durationNanos.map { atNanos + $0 } ?? .max
     items.append(Item(fault: fault, startNanos: atNanos, endNanos: end, nextNanos: atNanos))
@@ -38,7 +38,7 @@ struct FaultSchedule {
   }
 
   /// What has become due, the earliest first.
-  mutating func advance(nowNanos: Int64) -> [Change] {
+  public mutating func advance(nowNanos: Int64) -> [Change] {
     guard nowNanos >= nextNanos else { return [] }
     var changes: [(at: Int64, change: Change)] = []
     for index in items.indices where items[index].nextNanos <= nowNanos {
@@ -69,7 +69,7 @@ struct FaultSchedule {
   }
 
   /// Forgets everything; answers what was under way.
-  mutating func clear() -> [Change] {
+  public mutating func clear() -> [Change] {
     defer {
       items = []
       nextNanos = .max

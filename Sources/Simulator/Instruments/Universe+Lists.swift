@@ -128,7 +128,7 @@ extension Universe {
     json.beginObject()
     json.member("segment", entry.upstoxSegment)
     json.member("name", entry.isIndex ? entry.indexListing.title : instrument.name)
-    json.member("exchange", instrument.exchange == .bse || instrument.exchange == .bseIndex ? "BSE" : "NSE")
+    json.member("exchange", String(entry.upstoxSegment.hasPrefix("NCD") ? "NSE" : entry.upstoxSegment.prefix(3)))
     if let isin = entry.isin { json.member("isin", isin) }
     json.member("instrument_type", instrument.kind.code)
     json.member("instrument_key", entry.token(for: .upstox).token)

@@ -16,7 +16,7 @@ public struct KiteServerSession {
 
   /// Subscribed instruments.
   public private(set) var count = 0
-  private(set) var counts = RequestCounts()
+  public private(set) var counts = RequestCounts()
   private let indexByToken: [UInt32: UInt32]
   private let instrumentsMax: Int
   /// Raw value of the `KiteMode` of each instrument, 0 for none.
@@ -133,12 +133,12 @@ public struct KiteServerSession {
 }
 
 extension KiteServerSession: BrokerSession {
-  var format: PacketFormat { .kite }
-  var heartbeat: Heartbeat { .byteFrame(silenceNanos: Self.heartbeatNanos) }
+  public var format: PacketFormat { .kite }
+  public var heartbeat: Heartbeat { .byteFrame(silenceNanos: Self.heartbeatNanos) }
 
-  func modes(of instrument: Int) -> UInt8 { modes[instrument] }
+  public func modes(of instrument: Int) -> UInt8 { modes[instrument] }
 
-  static func names(ofModes modes: UInt8) -> [String] {
+  public static func names(ofModes modes: UInt8) -> [String] {
     switch KiteMode(rawValue: modes) {
     case .ltp: ["ltp"]
     case .quote: ["quote"]
@@ -148,7 +148,7 @@ extension KiteServerSession: BrokerSession {
   }
 
   /// The ticker takes text only.
-  mutating func receive(binary: UnsafeRawBufferPointer) -> SessionEffects {
+  public mutating func receive(binary: UnsafeRawBufferPointer) -> SessionEffects {
     counts.ignored += 1
     return SessionEffects()
   }

@@ -4,11 +4,11 @@
 import JSONText
 
 /// Keys of one connection, each in one mode.
-struct UpstoxSession: BrokerSession {
+public struct UpstoxSession: BrokerSession {
   private static let limits = JSONLimits(depthMax: 5, nodesMax: 50_000)
 
-  let format = PacketFormat.upstox
-  private(set) var counts = RequestCounts()
+  public let format = PacketFormat.upstox
+  public private(set) var counts = RequestCounts()
   private let directory: InstrumentDirectory
   private let bounds: BrokerLimits
   /// Raw value of the `UpstoxMode` of each instrument, 0 for none.
@@ -16,24 +16,24 @@ struct UpstoxSession: BrokerSession {
   /// Keys in each mode, by raw value less one.
   private var countByMode = [Int](repeating: 0, count: UpstoxMode.allCases.count)
 
-  init(directory: InstrumentDirectory, limits: BrokerLimits) {
+  public init(directory: InstrumentDirectory, limits: BrokerLimits) {
     self.directory = directory
     bounds = limits
     modes = Array(repeating: 0, count: directory.count)
   }
 
-  var heartbeat: Heartbeat { bounds.pingNanos.map { .ping(periodNanos: $0) } ?? .none }
-  func modes(of instrument: Int) -> UInt8 { modes[instrument] }
-  var subscribed: [UInt32] { modes.indices.filter { modes[$0] != 0 }.map { UInt32($0) } }
+  public var heartbeat: Heartbeat { bounds.pingNanos.map { .ping(periodNanos: $0) } ?? .none }
+  public func modes(of instrument: Int) -> UInt8 { modes[instrument] }
+  public var subscribed: [UInt32] { modes.indices.filter { modes[$0] != 0 }.map { UInt32($0) } }
 
-  static func names(ofModes modes: UInt8) -> [String] { UpstoxMode(rawValue: modes).map { [$0.name] } ?? [] }
+  public static func names(ofModes modes: UInt8) -> [String] { UpstoxMode(rawValue: modes).map { [$0.name] } ?? [] }
 
   /// Whether requests are taken in text frames is not known of the real server: here they are not.
-  mutating func receive(text: UnsafeRawBufferPointer) -> SessionEffects {
+  public mutating func receive(text: UnsafeRawBufferPointer) -> SessionEffects {
     refused(method: nil, "requests are binary frames")
   }
 
-  mutating func receive(binary: UnsafeRawBufferPointer) -> SessionEffects {
+  public mutating func receive(binary: UnsafeRawBufferPointer) -> SessionEffects {
     guard let root = try? JSONDocument(binary, limits: Self.limits).root else {
       return refused(method: nil, "malformed request")
     }
