@@ -26,4 +26,7 @@ public struct DecodeCounters: Sendable, BitwiseCopyable, Equatable {
   public var badNumbers: UInt64 = 0
 
   public init() {}
+
+  /// Frames and packets that no tick could be made of.
+  public var rejected: UInt64 { malformed &+ unknownTokens &+ unknownLengths &+ unknownKinds }
 }

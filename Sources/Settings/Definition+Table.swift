@@ -3,7 +3,7 @@
 
 extension Definition {
   /// All settings in the order of ``Key``.
-  public static let table: [Definition] = process + io + webSocket + bus + http + feeds + simulator + rest
+  public static let table: [Definition] = process + io + webSocket + bus + http + feeds + masters + simulator + rest
 
   private static let mebibyte = 1 << 20
 
@@ -153,8 +153,33 @@ extension Definition {
       .zerodhaAccessToken, .text(isEmptyAllowed: true), .string(""), isSecret: true,
       "Access token of today's login."),
     Definition(
-      .zerodhaInstruments, .path(isEmptyAllowed: true), .string(""), "Instrument list of the broker (instruments.csv)."
-    ),
+      .zerodhaInstruments, .path(isEmptyAllowed: true), .string(""),
+      "Instrument list (instruments.csv): a file or an https address; empty asks the broker, which needs the day's "
+        + "login."),
+    Definition(
+      .angelInstruments, .path(isEmptyAllowed: true), .string(""),
+      "Instrument list (OpenAPIScripMaster.json): a file or an https address; empty asks the broker."),
+    Definition(
+      .upstoxInstruments, .path(isEmptyAllowed: true), .string(""),
+      "Instrument list (complete.json.gz): a file or an https address; empty asks the broker."),
+    Definition(
+      .dhanInstruments, .path(isEmptyAllowed: true), .string(""),
+      "Instrument list (api-scrip-master.csv, also the detailed one): a file or an https address; empty asks the "
+        + "broker."),
+  ]
+
+  private static let masters: [Definition] = [
+    Definition(
+      .mastersRefreshAt, .timeOfDay, .string("08:00"),
+      "When instrument lists are fetched each day, Indian time. A broker whose list is made later is asked when it is "
+        + "there."),
+    Definition(
+      .mastersGenerations, .integer(1...100), .integer(3),
+      "Instrument lists of each broker that are kept, to start from when the newest is damaged."),
+    Definition(
+      .mastersRowsLostPercentMax, .integer(0...100), .integer(25),
+      "Percent of a broker's instruments (expired ones not counted) that may be missing from a new list; with more the "
+        + "list is refused and the old one stays."),
   ]
 
   private static let simulator: [Definition] = [

@@ -55,6 +55,13 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case zerodhaAPIKey = "feeds.zerodha.api_key"
   case zerodhaAccessToken = "feeds.zerodha.access_token"
   case zerodhaInstruments = "feeds.zerodha.instruments"
+  case angelInstruments = "feeds.angel.instruments"
+  case upstoxInstruments = "feeds.upstox.instruments"
+  case dhanInstruments = "feeds.dhan.instruments"
+
+  case mastersRefreshAt = "masters.refresh_at"
+  case mastersGenerations = "masters.generations"
+  case mastersRowsLostPercentMax = "masters.rows_lost_percent_max"
 
   case simulatorPort = "sim.port"
   case simulatorInstruments = "sim.instruments"

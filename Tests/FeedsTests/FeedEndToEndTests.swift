@@ -40,14 +40,7 @@ private final class Rig {
     self.registry = registry
     lastValues = LastValueTable(count: registry.count)
     reader = TickReader(ring)
-<<<<<<< HEAD
-    let listings = zip(master.instruments, master.tokens).map {
-      FeedListing(instrument: registry.id($0.key)!, token: String($1))
-=======
-    let tokens = master.listings(in: registry).map {
-      TokenMap.Entry(token: UInt64($0.token)!, instrument: $0.instrument)
->>>>>>> upstox
-    }
+    let listings = master.listings(in: registry)
     var capability = FeedCapability.kite
     capability.pingNanos = pingNanos
     capability.pongNanos = pingNanos

@@ -91,7 +91,9 @@ final class FeedLink: FeedSocketOwner {
   private func perform(_ action: FeedSupervisor.Action, now: Int64) {
     switch action {
     case .ask(let shard, let attempt, let isRefused): ask(shard, attempt, isRefused: isRefused)
-    case .connect(let shard): connect(shard, now: now)
+    case .connect(let shard):
+      sessions[shard].reset()
+      connect(shard, now: now)
     case .hangUp(let shard):
       lines[shard].hangUp()
     case .send(let message): send(message, now: now)

@@ -155,7 +155,8 @@ public struct FeedSupervisor: Sendable {
     case .refused(let shard, let status, let retryAfter): refuse(shard, status, retryAfter, now, &actions)
     case .lost(let shard, let reason):
       guard shards[shard].hasSocket else { return }
-      if reason == .auth { failLogin(now, &actions) } else { retry(shard, reason, now, &actions) }
+      if reason == .auth { return failLogin(now, &actions) }
+      retry(shard, reason, atLeast: reason == .limit ? capability.timeouts.limitNanos : 0, now, &actions)
     case .credentialsChanged(let isForced):
       guard isRunning else { return }
       // Whoever says so may be wrong: the provider tells whether they differ from those that were refused.

@@ -37,7 +37,7 @@ struct Gateway {
     try FileSystem.makeDirectory(directory)
     let lock = try InstanceLock(directory: directory)
     let keys = try KeyStore(stateDirectory: directory, clock: clock)
-    let parts = try start(keys)
+    let parts = try await start(keys)
     var configuration = ServiceGroupConfiguration(
       services: parts, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
     configuration.maximumGracefulShutdownDuration = .seconds(Self.stopSeconds)
@@ -60,9 +60,9 @@ struct Gateway {
   // MARK: Parts
 
   /// Starts the parts in the order in which they need one another. What was started before a failure is stopped.
-  private func start(_ keys: KeyStore) throws -> [ServiceGroupConfiguration.ServiceConfiguration] {
+  private func start(_ keys: KeyStore) async throws -> [ServiceGroupConfiguration.ServiceConfiguration] {
     let backend = try BackendKind(settings, log: log)
-    let assembly = try FeedAssembly(settings, backend: backend, clock: clock, log: log)
+    let assembly = try await FeedAssembly(settings, backend: backend, clock: clock, log: log)
     let ingestEndpoint = settings.string(.busIngest)
     let takesTicks = !ingestEndpoint.isEmpty
     let board = FeedBoard(names: assembly.definitions.map(\.name) + (takesTicks ? [FeedAssembly.busFeed] : []))
@@ -85,6 +85,7 @@ struct Gateway {
       started.append(StartedService(name: name, stop: stop))
     }
     if let exchange = assembly.exchange { add("simulator") { exchange.stop() } }
+    if let dailyRefresh = assembly.dailyRefresh { started.append(dailyRefresh) }
     do {
       let webSocketPort = try fanout.start()
       add("fanout") { fanout.stop() }

@@ -5,19 +5,7 @@ import JSONText
 
 /// Subscriptions and heartbeat of one connection. Instruments are indices into the universe.
 public struct KiteServerSession {
-  /// What a client message leads to, in this order.
-  public struct Effects: Equatable, Sendable {
-    /// Instruments that this connection did not have before.
-    public var added: [UInt32] = []
-    /// Instruments that it no longer has.
-    public var removed: [UInt32] = []
-    /// Instruments to send at once, in their new mode.
-    public var snapshots: [UInt32] = []
-    /// Text frame to send.
-    public var reply: [UInt8]?
-
-    public init() {}
-  }
+  public typealias Effects = SessionEffects
 
   /// Of the real ticker.
   public static let instrumentsMaxDefault = 3000
@@ -28,8 +16,7 @@ public struct KiteServerSession {
 
   /// Subscribed instruments.
   public private(set) var count = 0
-  /// Client messages that made no sense; the real ticker does not answer them either.
-  public private(set) var ignoredMessages: UInt64 = 0
+  public private(set) var counts = RequestCounts()
   private let indexByToken: [UInt32: UInt32]
   private let instrumentsMax: Int
   /// Raw value of the `KiteMode` of each instrument, 0 for none.
@@ -45,6 +32,9 @@ public struct KiteServerSession {
     modes = Array(repeating: 0, count: indexByToken.count)
     lastSendNanos = nowNanos
   }
+
+  /// Client messages that made no sense; the real ticker does not answer them either.
+  public var ignoredMessages: UInt64 { counts.ignored }
 
   /// Mode of an instrument in this connection.
   @inline(__always) public func mode(of index: Int) -> KiteMode? { KiteMode(rawValue: modes[index]) }
@@ -72,7 +62,7 @@ public struct KiteServerSession {
   }
 
   private mutating func ignored() -> Effects {
-    ignoredMessages += 1
+    counts.ignored += 1
     return Effects()
   }
 
@@ -83,6 +73,7 @@ public struct KiteServerSession {
   }
 
   private mutating func subscribe(_ tokens: [JSONValue]) -> Effects {
+    counts.subscribes += 1
     var effects = Effects()
     for token in tokens {
       guard let index = index(token), modes[index] == 0 else { continue }
@@ -99,6 +90,7 @@ public struct KiteServerSession {
   }
 
   private mutating func unsubscribe(_ tokens: [JSONValue]) -> Effects {
+    counts.unsubscribes += 1
     var effects = Effects()
     for token in tokens {
       guard let index = index(token), modes[index] != 0 else { continue }
@@ -110,6 +102,7 @@ public struct KiteServerSession {
   }
 
   private mutating func setMode(_ mode: KiteMode, _ tokens: [JSONValue]) -> Effects {
+    counts.modes += 1
     var effects = Effects()
     for token in tokens {
       guard let index = index(token), modes[index] != 0, modes[index] != mode.rawValue else { continue }
@@ -136,5 +129,27 @@ public struct KiteServerSession {
   /// Whether a heartbeat is due; the caller sends it and says so with `onSent`.
   @inline(__always) public func isHeartbeatDue(nowNanos: Int64) -> Bool {
     nowNanos - lastSendNanos >= Self.heartbeatNanos
+  }
+}
+
+extension KiteServerSession: BrokerSession {
+  public var format: PacketFormat { .kite }
+  public var heartbeat: Heartbeat { .byteFrame(silenceNanos: Self.heartbeatNanos) }
+
+  public func modes(of instrument: Int) -> UInt8 { modes[instrument] }
+
+  public static func names(ofModes modes: UInt8) -> [String] {
+    switch KiteMode(rawValue: modes) {
+    case .ltp: ["ltp"]
+    case .quote: ["quote"]
+    case .full: ["full"]
+    case nil: []
+    }
+  }
+
+  /// The ticker takes text only.
+  public mutating func receive(binary: UnsafeRawBufferPointer) -> SessionEffects {
+    counts.ignored += 1
+    return SessionEffects()
   }
 }

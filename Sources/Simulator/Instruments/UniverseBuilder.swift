@@ -9,6 +9,8 @@ struct UniverseBuilder {
   private let todayDay: Int32
   private var generator: SeededGenerator
   private var seen: Set<InstrumentKey> = []
+  private var countByExchange: [Exchange: UInt32] = [:]
+  private var isins: [String: String] = [:]
 
   private static let paise = Price.scale / 100
   private static let monthsListed = 3
@@ -169,10 +171,22 @@ struct UniverseBuilder {
     let jitter = Int64(generator.below(60_001)) - 30_000
     let moved = level + level / 1_000_000 * jitter
     let ticks = max(PriceProcess.closeTicksMin, moved / instrument.tickSize)
+    countByExchange[instrument.exchange, default: 0] += 1
     instruments.append(
       SimulatedInstrument(
         instrument: instrument, exchangeToken: Self.exchangeTokenFirst + UInt32(instruments.count),
-        segment: Self.segment(of: instrument.exchange), previousClose: ticks * instrument.tickSize))
+        segment: Self.segment(of: instrument.exchange), previousClose: ticks * instrument.tickSize,
+        ordinal: countByExchange[instrument.exchange, default: 0],
+        isin: instrument.kind == .equity ? isin(of: instrument.symbol) : nil))
+  }
+
+  /// A number of the right form for a company; both exchanges list it under the same.
+  private mutating func isin(of symbol: String) -> String {
+    if let known = isins[symbol] { return known }
+    let digits = String(isins.count + 1)
+    let isin = "INE" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits + "A01"
+    isins[symbol] = isin
+    return isin
   }
 
   private static func segment(of exchange: Exchange) -> UInt8 {

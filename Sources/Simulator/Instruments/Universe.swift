@@ -13,6 +13,10 @@ public struct SimulatedInstrument: Sendable {
   public let segment: UInt8
   /// Close of the previous day, 1e-8 units, on the tick grid.
   public let previousClose: Int64
+  /// Place among the instruments of its exchange, from 1.
+  let ordinal: UInt32
+  /// Of shares: the same on both exchanges.
+  let isin: String?
 
   /// `instrument_token` of the feed.
   public var token: UInt32 { exchangeToken << 8 | UInt32(segment) }
