@@ -136,7 +136,7 @@ if !coreOnly {
       name: "tickgate-bench",
       dependencies: [
         "CLinux", "CMallocCount", "CUring", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize",
-        "Fanout", "Simulator", logging,
+        "Feeds", "Fanout", "Simulator", logging,
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
