@@ -9,8 +9,26 @@ extension Definition {
       .feedsEnabled, .strings(choices: ["sim", "zerodha", "angel", "upstox", "dhan"]), .strings(["sim"]),
       "Sources of market data. sim is the built-in simulated exchange."),
     Definition(
-      .feedsUnsubscribeLingerMillis, .integer(0...3_600_000), .integer(5000),
+      .feedsUnsubscribeLingerMillis, .integer(0...3_600_000), .integer(30_000),
       "Milliseconds an upstream subscription is kept after its last consumer left."),
+    Definition(
+      .feedsSharing, .choice(["failover", "arbitrate"]), .string("failover"),
+      "Where two feeds carry an instrument: failover lets the first one speak and the next take over while it is down; "
+        + "arbitrate subscribes both and passes on whichever tick is newer."),
+    Definition(
+      .feedsFailoverSeconds, .integer(1...3600), .integer(3), "Seconds a feed is down before another takes over."),
+    Definition(
+      .feedsReturnSeconds, .integer(1...86_400), .integer(30),
+      "Seconds a feed is back before it speaks for its instruments again."),
+    Definition(
+      .feedsStaleSeconds, .integer(2...3600), .integer(10),
+      "Seconds without market data, in session hours and on a feed that has a rhythm, after which it is connected anew."
+    ),
+    Definition(
+      .feedsReconnectsPerHour, .integer(1...3600), .integer(60), "Connections that a feed may try per hour."),
+    Definition(
+      .feedsTLSAuthorities, .path(isEmptyAllowed: true), .string(""),
+      "Certificates (PEM) of the authorities that wss:// feeds must prove themselves to; empty for the system's."),
     Definition(
       .feedsLoginsPerHourMax, .integer(0...60), .integer(6),
       "Logins per hour and broker that are made without being asked, where PIN and TOTP secret are stored; 0 makes none."
@@ -29,8 +47,9 @@ extension Definition {
       "Access token of today's login."),
     tokenFile(.zerodhaTokenFile),
     Definition(
-      .zerodhaInstruments, .path(isEmptyAllowed: true), .string(""), "Instrument list of the broker (instruments.csv)."
-    ),
+      .zerodhaInstruments, .path(isEmptyAllowed: true), .string(""),
+      "Instrument list (instruments.csv): a file or an https address; empty asks the broker, which needs the day's "
+        + "login."),
   ]
 
   private static let angel: [Definition] = [
@@ -49,6 +68,9 @@ extension Definition {
       .angelFeedToken, .text(isEmptyAllowed: true), .string(""), isSecret: true,
       "Feed token of the same login."),
     tokenFile(.angelTokenFile),
+    Definition(
+      .angelInstruments, .path(isEmptyAllowed: true), .string(""),
+      "Instrument list (OpenAPIScripMaster.json): a file or an https address; empty asks the broker."),
   ]
 
   private static let upstox: [Definition] = [
@@ -66,17 +88,14 @@ extension Definition {
       .upstoxAccessToken, .text(isEmptyAllowed: true), .string(""), isSecret: true,
       "Access token of today's login."),
     tokenFile(.upstoxTokenFile),
+    Definition(
+      .upstoxInstruments, .path(isEmptyAllowed: true), .string(""),
+      "Instrument list (complete.json.gz): a file or an https address; empty asks the broker."),
   ]
 
   private static let dhan: [Definition] = [
     Definition(
       .dhanURL, .text(isEmptyAllowed: false), .string("wss://api-feed.dhan.co"), "WebSocket address of the feed."),
-    Definition(
-      .dhanDepth20URL, .text(isEmptyAllowed: false), .string("wss://depth-api-feed.dhan.co/twentydepth"),
-      "WebSocket address of the books with 20 levels."),
-    Definition(
-      .dhanDepth200URL, .text(isEmptyAllowed: false), .string("wss://full-depth-api.dhan.co/twohundreddepth"),
-      "WebSocket address of the books with 200 levels."),
     Definition(
       .dhanLoginURL, .text(isEmptyAllowed: false), .string("https://auth.dhan.co"),
       "Where the gateway logs in with client id, PIN and TOTP, and where a consent is exchanged."),
@@ -85,6 +104,10 @@ extension Definition {
     Definition(
       .dhanAccessToken, .text(isEmptyAllowed: true), .string(""), isSecret: true, "Access token, valid for a day."),
     tokenFile(.dhanTokenFile),
+    Definition(
+      .dhanInstruments, .path(isEmptyAllowed: true), .string(""),
+      "Instrument list (api-scrip-master.csv, also the detailed one): a file or an https address; empty asks the "
+        + "broker."),
   ]
 
   private static let calendar: [Definition] = [

@@ -3,7 +3,7 @@
 
 extension Definition {
   /// All settings in the order of ``Key``.
-  public static let table: [Definition] = process + io + webSocket + bus + http + feeds + simulator + rest
+  public static let table: [Definition] = process + io + webSocket + bus + http + feeds + masters + simulator + rest
 
   private static let mebibyte = 1 << 20
 
@@ -137,6 +137,20 @@ extension Definition {
       .httpOrderRate, .rate, .string("10 per second"), "Order requests allowed per client address and endpoint."),
     Definition(
       .httpAPIRate, .rate, .string("50 per second"), "Other requests allowed per client address and endpoint."),
+  ]
+
+  private static let masters: [Definition] = [
+    Definition(
+      .mastersRefreshAt, .timeOfDay, .string("08:00"),
+      "When instrument lists are fetched each day, Indian time. A broker whose list is made later is asked when it is "
+        + "there."),
+    Definition(
+      .mastersGenerations, .integer(1...100), .integer(3),
+      "Instrument lists of each broker that are kept, to start from when the newest is damaged."),
+    Definition(
+      .mastersRowsLostPercentMax, .integer(0...100), .integer(25),
+      "Percent of a broker's instruments (expired ones not counted) that may be missing from a new list; with more the "
+        + "list is refused and the old one stays."),
   ]
 
   private static let simulator: [Definition] = [

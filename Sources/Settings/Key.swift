@@ -51,6 +51,12 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
 
   case feedsEnabled = "feeds.enabled"
   case feedsUnsubscribeLingerMillis = "feeds.unsubscribe_linger_ms"
+  case feedsSharing = "feeds.sharing"
+  case feedsFailoverSeconds = "feeds.failover_seconds"
+  case feedsReturnSeconds = "feeds.return_seconds"
+  case feedsStaleSeconds = "feeds.stale_seconds"
+  case feedsReconnectsPerHour = "feeds.reconnects_per_hour"
+  case feedsTLSAuthorities = "feeds.tls_authorities"
   case feedsLoginsPerHourMax = "feeds.logins_per_hour_max"
 
   case zerodhaURL = "feeds.zerodha.url"
@@ -67,6 +73,7 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case angelAccessToken = "feeds.angel.access_token"
   case angelFeedToken = "feeds.angel.feed_token"
   case angelTokenFile = "feeds.angel.token_file"
+  case angelInstruments = "feeds.angel.instruments"
 
   case upstoxURL = "feeds.upstox.url"
   case upstoxLoginURL = "feeds.upstox.login_url"
@@ -74,17 +81,21 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case upstoxAPIKey = "feeds.upstox.api_key"
   case upstoxAccessToken = "feeds.upstox.access_token"
   case upstoxTokenFile = "feeds.upstox.token_file"
+  case upstoxInstruments = "feeds.upstox.instruments"
 
   case dhanURL = "feeds.dhan.url"
-  case dhanDepth20URL = "feeds.dhan.depth20_url"
-  case dhanDepth200URL = "feeds.dhan.depth200_url"
   case dhanLoginURL = "feeds.dhan.login_url"
   case dhanAPIKey = "feeds.dhan.api_key"
   case dhanClientID = "feeds.dhan.client_id"
   case dhanAccessToken = "feeds.dhan.access_token"
   case dhanTokenFile = "feeds.dhan.token_file"
+  case dhanInstruments = "feeds.dhan.instruments"
 
   case calendarFile = "calendar.file"
+
+  case mastersRefreshAt = "masters.refresh_at"
+  case mastersGenerations = "masters.generations"
+  case mastersRowsLostPercentMax = "masters.rows_lost_percent_max"
 
   case simulatorPort = "sim.port"
   case simulatorInstruments = "sim.instruments"
