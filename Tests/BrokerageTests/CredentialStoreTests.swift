@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 @Suite struct CredentialStoreTests {
-  private let scratch = Scratch()
+  private let scratch = CredentialFolder()
   private var store: CredentialStore { CredentialStore(stateDirectory: scratch.path) }
 
   private func error(_ body: () throws -> Void) -> CredentialError? {

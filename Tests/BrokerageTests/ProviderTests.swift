@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct ProviderTests {
   private static let rfcSecret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
-  private let scratch = Scratch()
+  private let scratch = CredentialFolder()
   private let book = LogBook()
   private let clock = ManualClock(nanos: 1_795_405_500_000_000_000)
   private var store: CredentialStore { CredentialStore(stateDirectory: scratch.path) }

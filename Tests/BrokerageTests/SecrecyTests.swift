@@ -10,7 +10,7 @@ import Testing
     .accessToken: "secret-access", .feedToken: "secret-feed", .apiKey: "secret-key", .apiSecret: "secret-api",
     .clientID: "secret-client", .pin: "918273", .totpSecret: totp,
   ]
-  private let scratch = Scratch()
+  private let scratch = CredentialFolder()
 
   private func expectClean(_ text: String, _ place: String = "") {
     for (field, value) in Self.values {

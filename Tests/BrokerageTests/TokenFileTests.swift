@@ -4,7 +4,7 @@ import Market
 import Testing
 
 @Suite struct TokenFileTests {
-  private let scratch = Scratch()
+  private let scratch = CredentialFolder()
   private var path: String { scratch.path + "/token" }
   private func now() -> Int64 { SystemClock().nowNanos() }
 

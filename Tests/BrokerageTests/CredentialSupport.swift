@@ -6,7 +6,7 @@ import Market
 import Synchronization
 
 /// A directory of a test's own, removed with it.
-final class Scratch: Sendable {
+final class CredentialFolder: Sendable {
   let path: String
 
   init() {
