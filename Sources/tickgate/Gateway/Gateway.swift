@@ -1,6 +1,7 @@
 // The composition: makes every part, joins them by the contracts of Market, starts them in order and stops them in
 // reverse. The only place that knows all of them.
 
+import Brokerage
 import Fanout
 import Feeds
 import Glibc
