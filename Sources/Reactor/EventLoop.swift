@@ -218,7 +218,7 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
         handler.onClosed(SocketID(index: index, generation: generation), reason: reason)
       } else if !state.pointee.flags.contains(.cancelled) {
         state.pointee.flags.insert(.cancelled)
-        shutdown(state.pointee.descriptor, Int32(SHUT_RDWR))
+        if !state.pointee.flags.contains(.resets) { shutdown(state.pointee.descriptor, Int32(SHUT_RDWR)) }
         backend.cancelAll(state.pointee.descriptor, Token(.cancel, index: index, generation: generation))
       }
       return

@@ -26,6 +26,8 @@
     @usableFromInline static let peerEnded = Flags(rawValue: 32)
     /// Came in through a listener.
     @usableFromInline static let accepted = Flags(rawValue: 64)
+    /// Ends with a reset: no orderly shutdown before.
+    @usableFromInline static let resets = Flags(rawValue: 128)
   }
 
   @usableFromInline var descriptor: Int32 = -1

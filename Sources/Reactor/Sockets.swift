@@ -207,6 +207,17 @@ public final class Sockets {
   /// Ends the connection at once; what is in the outbox is lost.
   public func close(_ socket: SocketID) { end(socket, reason: 0) }
 
+  /// Ends the connection at once and with a reset, so that the peer sees an error instead of an end: for those who
+  /// play a failing network.
+  public func reset(_ socket: SocketID) {
+    guard let state = state(socket), state.pointee.phase != .closing else { return }
+    var off = linger(l_onoff: 1, l_linger: 0)
+    setsockopt(
+      state.pointee.descriptor, SOL_SOCKET, SO_LINGER, &off, socklen_t(MemoryLayout<linger>.size))
+    state.pointee.flags.insert(.resets)
+    close(socket)
+  }
+
   /// Ends the loop: as soon as all sockets are gone, or when the time is over.
   public func stop(deadlineNanos: Int64) { stopDeadlineNanos = deadlineNanos }
 

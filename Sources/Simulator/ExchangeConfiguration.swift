@@ -1,8 +1,7 @@
-// Settings and counters of a simulated exchange, as other threads see them.
+// Settings of a simulated exchange. A value, checked at start.
 
 import Market
 import Reactor
-import Synchronization
 
 /// How a simulated exchange behaves. Checked at start.
 public struct ExchangeConfiguration: Sendable {
@@ -14,6 +13,8 @@ public struct ExchangeConfiguration: Sendable {
     case pulse
   }
 
+  /// Whose protocol is spoken.
+  public var broker = SimulatedBroker.kite
   /// Numeric address or `localhost`.
   public var host = "127.0.0.1"
   /// 0 takes any free port.
@@ -24,17 +25,43 @@ public struct ExchangeConfiguration: Sendable {
   /// `.pulse` and more than four per instrument, instruments change several times within a pulse.
   public var ticksPerSecond: Int?
   public var pacing = Pacing.smooth
-  public var authorization = KiteAuthorization()
+  public var credentials = BrokerCredentials()
   public var connectionsMax = 64
+  /// Of Kite, unless `limits` are given.
   public var instrumentsPerConnectionMax = KiteServerSession.instrumentsMaxDefault
+  /// Nil for those of the broker; of Kite then only `instrumentsPerConnectionMax`, and any number of connections.
+  public var limits: BrokerLimits?
   /// A connection with more than this in its outbox is skipped until it has read some of it.
   public var pendingBytesMax = 4 << 20
+  /// Encrypts the port, REST calls included.
+  public var tls: TLSServerContext?
+  /// What goes wrong by itself.
+  public var faults = FaultPlan()
   /// Pins the exchange's thread when given.
   public var cpu: Int?
   /// What the exchange's loop performs its I/O with.
   public var backend = BackendKind.auto
 
   public init() {}
+
+  /// The credentials as Kite has them.
+  public var authorization: KiteAuthorization {
+    get { KiteAuthorization(apiKey: credentials.apiKey, accessToken: credentials.accessToken) }
+    set {
+      credentials.apiKey = newValue.apiKey
+      credentials.accessToken = newValue.accessToken
+    }
+  }
+
+  /// The limits that hold.
+  var effectiveLimits: BrokerLimits {
+    if let limits { return limits }
+    var limits = BrokerLimits.of(broker)
+    guard broker == .kite else { return limits }
+    limits.connectionsPerUser = nil
+    limits.instruments = instrumentsPerConnectionMax
+    return limits
+  }
 
   /// What is wrong with the settings; nil for nothing.
   public var problem: String? {
@@ -49,6 +76,7 @@ public struct ExchangeConfiguration: Sendable {
       return "connections must be 1 to \(Self.connectionsLimit), not \(connectionsMax)"
     }
     if instrumentsPerConnectionMax < 1 { return "instruments per connection must be at least 1" }
+    if let limits, let problem = limits.problem { return problem }
     if pendingBytesMax < 1 << 16 { return "pending bytes must be at least 65536" }
     return nil
   }
@@ -65,49 +93,5 @@ public enum ExchangeError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .badConfiguration(let problem): "simulated exchange: \(problem)"
     }
-  }
-}
-
-/// Counts since the start of an exchange.
-public struct ExchangeStatistics: Sendable, Equatable {
-  /// Open connections, now.
-  public var connections: UInt64 = 0
-  /// Connections turned away: wrong credentials, no WebSocket, or too many.
-  public var refused: UInt64 = 0
-  /// Price changes.
-  public var ticks: UInt64 = 0
-  /// Ticks that were due and given up, because the loop was late.
-  public var droppedTicks: UInt64 = 0
-  public var packets: UInt64 = 0
-  public var frames: UInt64 = 0
-  /// Packets that a connection did not get because it does not keep up.
-  public var skippedPackets: UInt64 = 0
-  public var heartbeats: UInt64 = 0
-
-  public init() {}
-}
-
-/// The counters behind `ExchangeStatistics`: written by the loop, read by anyone, each by itself.
-final class ExchangeCounters: Sendable {
-  let connections = Atomic<UInt64>(0)
-  let refused = Atomic<UInt64>(0)
-  let ticks = Atomic<UInt64>(0)
-  let droppedTicks = Atomic<UInt64>(0)
-  let packets = Atomic<UInt64>(0)
-  let frames = Atomic<UInt64>(0)
-  let skippedPackets = Atomic<UInt64>(0)
-  let heartbeats = Atomic<UInt64>(0)
-
-  var snapshot: ExchangeStatistics {
-    var statistics = ExchangeStatistics()
-    statistics.connections = connections.load(ordering: .relaxed)
-    statistics.refused = refused.load(ordering: .relaxed)
-    statistics.ticks = ticks.load(ordering: .relaxed)
-    statistics.droppedTicks = droppedTicks.load(ordering: .relaxed)
-    statistics.packets = packets.load(ordering: .relaxed)
-    statistics.frames = frames.load(ordering: .relaxed)
-    statistics.skippedPackets = skippedPackets.load(ordering: .relaxed)
-    statistics.heartbeats = heartbeats.load(ordering: .relaxed)
-    return statistics
   }
 }

@@ -14,9 +14,10 @@ extension ExchangeLoop {
   private static let ticksPerInstrumentDefault = 2
 
   func deadlineNanos() -> Int64 {
-    guard pacer.rate > 0 else { return .max }
-    if configuration.pacing == .pulse { return nextPulseNanos }
-    return max(pacer.deadlineNanos, nextFrameNanos)
+    let other = min(schedule.nextNanos, delayed.first?.dueNanos ?? .max)
+    guard pacer.rate > 0 else { return other }
+    if configuration.pacing == .pulse { return min(other, nextPulseNanos) }
+    return min(other, max(pacer.deadlineNanos, nextFrameNanos))
   }
 
   /// The rate follows the subscriptions; nothing ticks while nobody is subscribed to anything.
@@ -24,7 +25,8 @@ extension ExchangeLoop {
     isRateStale = false
     let active = interest.active.count
     let wanted = configuration.ticksPerSecond ?? active * Self.ticksPerInstrumentDefault
-    pacer.setRate(active == 0 ? 0 : min(wanted, TickPacer.rateMax), nowNanos: nowNanos)
+    let left = collapsePercent.map { max(1, wanted * $0 / 100) } ?? wanted
+    pacer.setRate(active == 0 ? 0 : min(left, TickPacer.rateMax), nowNanos: nowNanos)
   }
 
   /// Everything that is due by now.
@@ -86,13 +88,16 @@ extension ExchangeLoop {
   @inline(__always) private func tick(_ instrument: UInt32, seconds: UInt32) {
     prices.step(Int(instrument), nowSeconds: seconds)
     let state = prices.states + Int(instrument)
+    let name = names.names + Int(instrument)
+    name.pointee.sequence &+= 1
     for index in 0..<sinks.count {
-      guard let mode = KiteMode(rawValue: sinks[index].pointee.modes[Int(instrument)]) else { continue }
+      let mode = sinks[index].pointee.modes[Int(instrument)]
+      if mode == 0 || sinks[index].pointee.filter.drops(instrument) { continue }
       if sinks[index].pointee.isSkipping {
         sinks[index].pointee.skip()
         continue
       }
-      sinks[index].pointee.add(state, mode)
+      sinks[index].pointee.add(state, name, mode)
       if sinks[index].pointee.isFull { flush(sink: index) }
     }
   }
@@ -103,10 +108,11 @@ extension ExchangeLoop {
     let count = UInt64(sinks[index].pointee.packetCount)
     guard count > 0 else { return }
     let socket = sinks[index].pointee.socket
-    let frame = sinks[index].pointee.takeFrame()
+    let isBatched = sinks[index].pointee.format != .angel
+    let frame = sinks[index].pointee.takeFrame(epochMillis: clock.nowNanos() / 1_000_000)
     if sockets.append(socket, frame) {
       counters.packets.add(count, ordering: .relaxed)
-      counters.frames.add(1, ordering: .relaxed)
+      counters.frames.add(isBatched ? 1 : count, ordering: .relaxed)
       noteSent(socket)
     } else {
       counters.skippedPackets.add(count, ordering: .relaxed)

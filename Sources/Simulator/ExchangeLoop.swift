@@ -1,5 +1,6 @@
 // The handler of the simulated exchange's event loop: connections come and go, client messages become subscriptions.
-// Everything here runs on the loop's thread. Ticks are in ExchangeLoop+Ticks.swift.
+// Everything here runs on the loop's thread. Who may come in is in ExchangeLoop+Entrance.swift, ticks in
+// ExchangeLoop+Ticks.swift, faults in ExchangeLoop+Faults.swift.
 
 import Logging
 import Market
@@ -14,6 +15,10 @@ final class ExchangeLoop: LoopHandler {
     /// A text frame for every open connection.
     case text([UInt8])
     case dropConnections
+    case inject(Fault)
+    case clearFaults
+    case rotateToken(String)
+    case subscriptions(StartGate<[SimulatedSubscription]>)
     case stop
   }
 
@@ -25,12 +30,15 @@ final class ExchangeLoop: LoopHandler {
   let counters: ExchangeCounters
   let clock: any WallClock
   private let mailbox: Mailbox<Command>
-  private let log: Logger
-  private let indexByToken: [UInt32: UInt32]
-  let instrumentCount: Int
+  let log: Logger
+  let universe: Universe
   /// By index of the socket.
-  private var connections: [ExchangeConnection?]
+  var connections: [ExchangeConnection?]
+  private var connectionCount: UInt64 = 0
 
+  var dialect: any BrokerDialect
+  var door: Door
+  let names: WireNames
   var prices: PriceProcess
   var sinks: PacketSinks
   var interest: InterestList
@@ -43,6 +51,17 @@ final class ExchangeLoop: LoopHandler {
   /// Monotonic time of the turn: completions of a turn come before it is told, and see the time of the turn before.
   var nowNanos: Int64
 
+  // Faults.
+  var schedule: FaultSchedule
+  /// Faults under way that concern connections to come as well.
+  var standing: [Fault] = []
+  var collapsePercent: Int?
+  var acceptDelayNanos: Int64 = 0
+  /// Accepted connections that are served later, by time.
+  var delayed: [(descriptor: Int32, dueNanos: Int64)] = []
+  var attemptsToTurnAway = 0
+  var isHeartbeatWrong = false
+
   init(
     configuration: ExchangeConfiguration, universe: Universe, sockets: Sockets, mailbox: Mailbox<Command>,
     counters: ExchangeCounters, clock: any WallClock, log: Logger, nowNanos: Int64
@@ -54,23 +73,36 @@ final class ExchangeLoop: LoopHandler {
     self.counters = counters
     self.clock = clock
     self.log = log
-    instrumentCount = universe.count
-    let pairs = universe.instruments.enumerated().map { ($1.token, UInt32($0)) }
-    indexByToken = Dictionary(uniqueKeysWithValues: pairs)
+    self.universe = universe
+    dialect = configuration.broker.makeDialect()
+    door = Door(
+      credentials: configuration.credentials, limits: configuration.effectiveLimits,
+      directory: InstrumentDirectory(universe: universe, broker: configuration.broker),
+      isSecure: configuration.tls != nil, tokens: TokenBook(wanted: configuration.credentials.accessToken))
+    names = WireNames(universe: universe, broker: configuration.broker)
     connections = Array(repeating: nil, count: sockets.limits.socketsMax)
     sinks = PacketSinks(capacity: configuration.connectionsMax)
     interest = InterestList(instruments: universe.count)
     generator = SeededGenerator(seed: ~configuration.seed)
+    schedule = FaultSchedule(plan: configuration.faults, startNanos: nowNanos)
     let seconds = UInt32(clamping: clock.nowNanos() / 1_000_000_000)
     prices = PriceProcess(universe: universe, seed: configuration.seed, nowSeconds: seconds)
   }
 
+  deinit { closeDelayed() }
+
+  var openConnections: [ExchangeConnection] { connections.compactMap { $0 }.filter { $0.stage == .open } }
+
   // MARK: Loop
 
-  func onAccept(_ socket: SocketID, listener: Int, peer: SocketAddress) {
-    let session = KiteServerSession(
-      indexByToken: indexByToken, instrumentsMax: configuration.instrumentsPerConnectionMax, nowNanos: nowNanos)
-    connections[Int(socket.index)] = ExchangeConnection(socket: socket, session: session, nowNanos: nowNanos)
+  func passesOn(_ descriptor: Int32, listener: Int) -> Bool { delays(descriptor) }
+
+  func onAccept(_ socket: SocketID, listener: Int, peer: SocketAddress) { welcome(socket) }
+
+  func welcome(_ socket: SocketID) {
+    connectionCount += 1
+    connections[Int(socket.index)] = ExchangeConnection(
+      socket: socket, number: connectionCount, restPrefixes: restPrefixes, nowNanos: nowNanos)
   }
 
   func onConnect(_ socket: SocketID) {}
@@ -84,16 +116,17 @@ final class ExchangeLoop: LoopHandler {
   func onTurn(nowNanos: Int64) {
     self.nowNanos = nowNanos
     if !mailbox.isEmpty { for command in mailbox.takeAll() { execute(command) } }
+    if nowNanos >= schedule.nextNanos { advanceFaults() }
+    if !delayed.isEmpty { welcomeDelayed() }
     emit()
   }
 
   func onSweep(nowNanos: Int64) {
     for connection in connections.lazy.compactMap({ $0 }) {
       switch connection.stage {
-      case .handshake:
+      case .entrance:
         if nowNanos - connection.openedNanos > Self.handshakeNanosMax { sockets.close(connection.socket) }
-      case .open:
-        if connection.session.isHeartbeatDue(nowNanos: nowNanos) { beat(connection) }
+      case .open: keepAlive(connection)
       case .closing: break
       }
     }
@@ -110,17 +143,33 @@ final class ExchangeLoop: LoopHandler {
         leave(connection)
         sockets.close(connection.socket)
       }
+    case .inject(let fault):
+      schedule.add(fault, atNanos: nowNanos)
+    case .clearFaults:
+      for change in schedule.clear() { apply(change) }
+    case .rotateToken(let token): door.tokens.rotate(to: token)
+    case .subscriptions(let gate): gate.open(.success(subscriptions()))
     case .stop:
       for connection in openConnections { close(connection, code: CloseCode.goingAway, reason: "exchange stops") }
-      for connection in connections.compactMap({ $0 }) where connection.stage == .handshake {
+      for connection in connections.compactMap({ $0 }) where connection.stage == .entrance {
         sockets.close(connection.socket)
       }
+      closeDelayed()
       sockets.stop(deadlineNanos: nowNanos + Self.stopNanosMax)
     }
   }
 
-  private var openConnections: [ExchangeConnection] {
-    connections.compactMap { $0 }.filter { $0.stage == .open }
+  private func subscriptions() -> [SimulatedSubscription] {
+    openConnections.flatMap { connection in
+      guard let session = connection.session else { return [SimulatedSubscription]() }
+      return session.subscribed.flatMap { instrument in
+        type(of: session).names(ofModes: session.modes(of: Int(instrument))).map { mode in
+          SimulatedSubscription(
+            connection: connection.number, token: door.directory.tokens[Int(instrument)], mode: mode,
+            key: universe.instruments[Int(instrument)].instrument.key)
+        }
+      }
+    }
   }
 
   // MARK: Input
@@ -128,129 +177,75 @@ final class ExchangeLoop: LoopHandler {
   func onReceive(_ socket: SocketID, _ bytes: UnsafeMutableRawBufferPointer) {
     guard let connection = connections[Int(socket.index)] else { return }
     switch connection.stage {
-    case .handshake: shakeHands(connection, bytes)
+    case .entrance: enter(connection, bytes)
     case .open: read(connection, bytes)
     case .closing: break
     }
   }
 
-  private func shakeHands(_ connection: ExchangeConnection, _ bytes: UnsafeMutableRawBufferPointer) {
-    switch connection.handshake.receive(UnsafeRawBufferPointer(bytes)) {
-    case .needMore: break
-    case .reject(let rejection): refuse(connection, rejection)
-    case .upgrade(let request, let consumed):
-      guard configuration.authorization.accepts(target: request.target) else {
-        return refuse(connection, HandshakeRejection(status: 403, message: "wrong api_key or access_token"))
-      }
-      guard sinks.count < configuration.connectionsMax else {
-        return refuse(connection, HandshakeRejection(status: 429, message: "too many connections"))
-      }
-      guard sockets.append(connection.socket, request.acceptResponse()) else {
-        return sockets.close(connection.socket)
-      }
-      enter(connection)
-      read(connection, UnsafeMutableRawBufferPointer(rebasing: bytes[consumed...]))
-    }
-  }
-
-  private func refuse(_ connection: ExchangeConnection, _ rejection: HandshakeRejection) {
-    counters.refused.add(1, ordering: .relaxed)
-    log.info("connection refused", metadata: ["status": "\(rejection.status)"])
-    connection.stage = .closing
-    _ = sockets.append(connection.socket, rejection.response)
-    sockets.closeAfterFlush(connection.socket)
-  }
-
-  private func read(_ connection: ExchangeConnection, _ bytes: UnsafeMutableRawBufferPointer) {
+  func read(_ connection: ExchangeConnection, _ bytes: UnsafeMutableRawBufferPointer) {
     connection.webSocket.receive(bytes)
     while true {
+      // After a close, and when a fault has silenced the connection, the machine is drained but nothing is obeyed.
+      let isHeard = connection.stage == .open && !connection.isDead
       switch connection.webSocket.next() {
-      case .text(let text):
-        // After a close the machine is drained, but nothing is obeyed any more.
-        if connection.stage == .open { obey(connection, connection.session.receive(text: text)) }
+      case .text(let text): if isHeard { obey(connection) { $0.receive(text: text) } }
+      case .binary(let data): if isHeard { obey(connection) { $0.receive(binary: data) } }
       case .ping(let payload):
-        if connection.stage == .open { send(connection, .pong, Array(payload)) }
-      case .binary, .pong: break
-      case .closed(let code, let reason): close(connection, code: code, reason: reason)
-      case .violation(let code, let reason): close(connection, code: code, reason: reason)
+        connection.lastLifeNanos = nowNanos
+        if isHeard { send(connection, .pong, Array(payload)) }
+      case .pong: connection.lastLifeNanos = nowNanos
+      case .closed(let code, let reason): if isHeard { close(connection, code: code, reason: reason) }
+      case .violation(let code, let reason): if isHeard { close(connection, code: code, reason: reason) }
       case .needMore: return
       }
     }
   }
 
-  private func obey(_ connection: ExchangeConnection, _ effects: KiteServerSession.Effects) {
+  private func obey(
+    _ connection: ExchangeConnection, _ message: (inout any BrokerSession) -> SessionEffects
+  ) {
+    guard var session = connection.session else { return }
+    // Given back below; taken out, so that the session's table is not copied.
+    connection.session = nil
+    let before = session.counts
+    let effects = message(&session)
+    counters.note(before, session.counts)
+    if session.counts.pings != before.pings { connection.lastLifeNanos = nowNanos }
+    connection.session = session
+    apply(effects, to: connection, session)
+  }
+
+  private func apply(_ effects: SessionEffects, to connection: ExchangeConnection, _ session: any BrokerSession) {
     for instrument in effects.added { interest.add(instrument) }
     for instrument in effects.removed {
       interest.remove(instrument)
       sinks[connection.sink].pointee.modes[Int(instrument)] = 0
     }
+    for instrument in effects.changed {
+      sinks[connection.sink].pointee.modes[Int(instrument)] = session.modes(of: Int(instrument))
+    }
     if !effects.added.isEmpty || !effects.removed.isEmpty { isRateStale = true }
-    for instrument in effects.snapshots { sendSnapshot(connection, instrument) }
+    for instrument in effects.snapshots { sendSnapshot(connection, session, instrument) }
     flush(sink: connection.sink)
-    if let reply = effects.reply { send(connection, .text, reply) }
+    if let reply = effects.reply {
+      let isReplaced = isHeartbeatWrong && reply == Array("pong".utf8)
+      send(connection, .text, isReplaced ? dialect.wrongHeartbeat.payload : reply)
+    }
+    if let farewell = effects.farewell { send(connection, .binary, farewell) }
+    if effects.isOver { close(connection, code: CloseCode.normal, reason: "") }
   }
 
   /// The last known state at once, whether or not it changes now.
-  private func sendSnapshot(_ connection: ExchangeConnection, _ instrument: UInt32) {
-    guard let mode = connection.session.mode(of: Int(instrument)) else { return }
-    sinks[connection.sink].pointee.modes[Int(instrument)] = mode.rawValue
-    if sinks[connection.sink].pointee.isFull { flush(sink: connection.sink) }
-    sinks[connection.sink].pointee.add(prices.states + Int(instrument), mode)
+  private func sendSnapshot(_ connection: ExchangeConnection, _ session: any BrokerSession, _ instrument: UInt32) {
+    let mode = session.modes(of: Int(instrument))
+    let sink = sinks[connection.sink]
+    sink.pointee.modes[Int(instrument)] = mode
+    if mode == 0 || sink.pointee.filter.drops(instrument) { return }
+    if sink.pointee.isFull { flush(sink: connection.sink) }
+    sink.pointee.addSnapshot(prices.states + Int(instrument), names.names + Int(instrument), mode)
   }
 
-  // MARK: Life of a connection
-
-  private func enter(_ connection: ExchangeConnection) {
-    let packetsMax = min(instrumentCount, configuration.instrumentsPerConnectionMax)
-    connection.sink = sinks.append(
-      PacketSink(socket: connection.socket, instruments: instrumentCount, packetsMax: packetsMax))
-    connection.stage = .open
-    connection.session.onSent(nowNanos: nowNanos)
-    counters.connections.store(UInt64(sinks.count), ordering: .relaxed)
-  }
-
-  /// Ends the tick stream of a connection; what is in its outbox still goes out.
-  private func leave(_ connection: ExchangeConnection) {
-    guard connection.stage == .open else { return }
-    connection.stage = .closing
-    flush(sink: connection.sink)
-    for instrument in connection.session.subscribed { interest.remove(instrument) }
-    if let moved = sinks.remove(at: connection.sink) { connections[Int(moved.index)]?.sink = connection.sink }
-    counters.connections.store(UInt64(sinks.count), ordering: .relaxed)
-    isRateStale = true
-  }
-
-  private func close(_ connection: ExchangeConnection, code: UInt16?, reason: UnsafeRawBufferPointer) {
-    guard connection.stage == .open else { return }
-    leave(connection)
-    withUnsafeTemporaryAllocation(byteCount: FrameWriter.controlFrameBytesMax, alignment: 1) { frame in
-      let count = FrameWriter.writeClose(code: code, reason: reason, to: frame)
-      _ = sockets.append(connection.socket, UnsafeRawBufferPointer(rebasing: frame[..<count]))
-    }
-    connection.webSocket.closeSent()
-    sockets.closeAfterFlush(connection.socket)
-  }
-
-  private func close(_ connection: ExchangeConnection, code: UInt16, reason: StaticString) {
-    close(
-      connection, code: code, reason: UnsafeRawBufferPointer(start: reason.utf8Start, count: reason.utf8CodeUnitCount))
-  }
-
-  private func send(_ connection: ExchangeConnection, _ opcode: Opcode, _ payload: [UInt8]) {
-    // Room for the longest header; what is not needed is dropped again.
-    var frame = [UInt8](repeating: 0, count: FrameHeader.bytesMax)
-    let headerBytes = frame.withUnsafeMutableBytes { room in
-      room.baseAddress.map { FrameWriter.writeHeader(opcode, payloadCount: payload.count, to: $0) } ?? 0
-    }
-    frame.removeSubrange(headerBytes...)
-    if sockets.append(connection.socket, frame + payload) { connection.session.onSent(nowNanos: nowNanos) }
-  }
-
-  private func beat(_ connection: ExchangeConnection) {
-    send(connection, .binary, [0])
-    counters.heartbeats.add(1, ordering: .relaxed)
-  }
-
-  /// A data frame left for a connection.
-  func noteSent(_ socket: SocketID) { connections[Int(socket.index)]?.session.onSent(nowNanos: nowNanos) }
+  /// A frame left for a connection.
+  func noteSent(_ socket: SocketID) { connections[Int(socket.index)]?.lastSendNanos = nowNanos }
 }

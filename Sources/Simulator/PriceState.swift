@@ -51,4 +51,18 @@ public struct PriceState: BitwiseCopyable {
     let lots = 1 &+ slice &* UInt32(index &+ 1)
     return (lots &* lot, UInt16(truncatingIfNeeded: 1 &+ (slice &>> 1)))
   }
+
+  /// The same beyond the fifth level.
+  @inline(__always) func deepLevel(_ index: Int, isBid: Bool) -> (quantity: UInt32, orders: UInt16) {
+    if index < 5 { return level(index, isBid: isBid) }
+    let mixed = (bookBits ^ UInt64(truncatingIfNeeded: index &* 2 &+ (isBid ? 0 : 1))) &* 0x9E37_79B9_7F4A_7C15
+    let lots = 1 &+ UInt32(truncatingIfNeeded: mixed &>> 40) & 0xFF
+    return (lots &* lot, UInt16(truncatingIfNeeded: 1 &+ (lots &>> 3)))
+  }
+
+  /// Price of a level; levels are a tick apart. Not above 0 where the book has ended.
+  @inline(__always) func price(ofLevel index: Int, isBid: Bool) -> Int32 {
+    let distance = Int32(truncatingIfNeeded: index) &* tick
+    return isBid ? bid &- distance : ask &+ distance
+  }
 }

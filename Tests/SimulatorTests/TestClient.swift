@@ -10,6 +10,7 @@ import WebSocket
 enum Received: Equatable {
   case binary([UInt8])
   case text(String)
+  case ping([UInt8])
   case pong([UInt8])
   case closed(code: UInt16?)
   /// The connection is gone.
@@ -33,11 +34,12 @@ final class TestClient {
   /// Connects and upgrades.
   /// - Parameter sendsSingleBytes: the request leaves byte by byte.
   init(
-    port: UInt16, target: String = "/?api_key=key&access_token=token", receiveBufferBytes: Int32? = nil,
-    sendsSingleBytes: Bool = false
+    port: UInt16, target: String = "/?api_key=key&access_token=token",
+    fields: [(name: String, value: String)] = [], receiveBufferBytes: Int32? = nil, sendsSingleBytes: Bool = false
   ) throws {
     descriptor = try Self.connect(port: port, receiveBufferBytes: receiveBufferBytes)
-    let request = ClientHandshake.Request(host: "127.0.0.1", port: port, isSecure: false, target: target)
+    let request = ClientHandshake.Request(
+      host: "127.0.0.1", port: port, isSecure: false, target: target, fields: fields)
     var handshake = try ClientHandshake(request, nonce: (0..<16).map { UInt8($0) })
     if sendsSingleBytes {
       for byte in handshake.requestBytes { write([byte]) }
@@ -61,7 +63,7 @@ final class TestClient {
 
   deinit { close(descriptor) }
 
-  private static func connect(port: UInt16, receiveBufferBytes: Int32?) throws -> Int32 {
+  static func connect(port: UInt16, receiveBufferBytes: Int32? = nil) throws -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     if var size = receiveBufferBytes {
       setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
@@ -134,11 +136,16 @@ final class TestClient {
     }
   }
 
+  /// The error that the connection has ended with; 0 for an orderly end.
+  private(set) var endErrno: Int32 = 0
+
   private func read() throws -> [UInt8] {
     var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     guard poll(&item, 1, Self.waitMillis) > 0 else { throw TestClientError.timedOut }
     return [UInt8](unsafeUninitializedCapacity: 1 << 18) { room, count in
-      count = max(0, recv(descriptor, room.baseAddress, room.count, 0))
+      let result = recv(descriptor, room.baseAddress, room.count, 0)
+      if result < 0 { endErrno = errno }
+      count = max(0, result)
     }
   }
 
@@ -151,7 +158,7 @@ final class TestClient {
         case .text(let text): queue.append(.text(String(decoding: text, as: UTF8.self)))
         case .binary(let data): queue.append(.binary(Array(data)))
         case .pong(let data): queue.append(.pong(Array(data)))
-        case .ping: break
+        case .ping(let data): queue.append(.ping(Array(data)))
         case .closed(let code, _): queue.append(.closed(code: code))
         case .violation(_, let reason): throw TestClientError.brokenProtocol("\(reason)")
         case .needMore: return

@@ -52,16 +52,10 @@ struct FeedAssembly {
     self.registry = registry
     self.exchange = exchange
     definitions = sources.map { source in
-      .kite(name: source.name, url: source.url, tokens: Self.entries(source.master, registry))
+      .kite(name: source.name, url: source.url, listings: source.master.listings(in: registry))
     }
     credentials = StaticCredentials(keys)
     calendar = names == ["sim"] ? .alwaysOpen : .india
-  }
-
-  private static func entries(_ master: InstrumentMaster, _ registry: InstrumentRegistry) -> [TokenMap.Entry] {
-    master.listings(in: registry).compactMap { listing in
-      UInt64(listing.token).map { TokenMap.Entry(token: $0, instrument: listing.instrument) }
-    }
   }
 
   private static func zerodhaCredentials(_ settings: Settings) -> FeedCredentials? {

@@ -70,10 +70,9 @@ struct Gateway {
     let lastValues = LastValueTable(count: assembly.registry.count)
     let ingest = takesTicks ? TickQueue(capacity: Self.ingestCapacity) : nil
     let feeds = FeedService(
-      definitions: assembly.definitions, configuration: feedConfiguration(backend),
-      instrumentCount: assembly.registry.count,
-      ring: ring, lastValues: lastValues, board: board, credentials: assembly.credentials, clock: clock,
-      ingest: ingest, log: log)
+      definitions: assembly.definitions, configuration: try feedConfiguration(backend), registry: assembly.registry,
+      ring: ring, lastValues: lastValues, board: board, credentials: assembly.credentials,
+      calendar: assembly.calendar, clock: clock, ingest: ingest, log: log)
     var fanoutConfiguration = fanoutConfiguration(backend)
     fanoutConfiguration.tls = try tlsContext()
     let fanout = FanoutService(
@@ -136,8 +135,9 @@ struct Gateway {
 
   // MARK: Settings of the parts
 
-  private func feedConfiguration(_ backend: BackendKind) -> FeedConfiguration {
+  private func feedConfiguration(_ backend: BackendKind) throws(TLSError) -> FeedConfiguration {
     var configuration = FeedConfiguration()
+    configuration.tls = try TLSClientContext()
     configuration.backend = backend
     configuration.lingerNanos = Int64(settings.integer(.feedsUnsubscribeLingerMillis)) * 1_000_000
     configuration.seed = UInt64.random(in: 0 ... .max)
