@@ -53,8 +53,8 @@ final class ExchangeLoop: LoopHandler {
 
   // Faults.
   var schedule: FaultSchedule
-  /// Faults under way that concern connections to come as well.
-  var standing: [Fault] = []
+  /// Faults under way that concern all connections, those to come as well.
+  var standing: [Fault.Kind] = []
   var collapsePercent: Int?
   var acceptDelayNanos: Int64 = 0
   /// Accepted connections that are served later, by time.
@@ -145,8 +145,7 @@ final class ExchangeLoop: LoopHandler {
       }
     case .inject(let fault):
       schedule.add(fault, atNanos: nowNanos)
-    case .clearFaults:
-      for change in schedule.clear() { apply(change) }
+    case .clearFaults: clearFaults()
     case .rotateToken(let token): door.tokens.rotate(to: token)
     case .subscriptions(let gate): gate.open(.success(subscriptions()))
     case .stop:
