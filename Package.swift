@@ -41,7 +41,7 @@ var targets: [Target] = [
     name: "Reactor", dependencies: ["CLinux", "COpenSSL", "CUring", "Market", "TickRing", logging],
     swiftSettings: hot),
   .target(name: "WebSocket", dependencies: ["CZlib"], swiftSettings: hot),
-  .target(name: "Normalize", dependencies: ["Market"], swiftSettings: hot),
+  .target(name: "Normalize", dependencies: ["CLinux", "Market", "JSONText"], swiftSettings: hot),
   .target(
     name: "Feeds",
     dependencies: ["CLinux", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", logging],
@@ -66,7 +66,7 @@ let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("TickRingTests", ["TickRing", "Market", "CLinux"]),
   ("ReactorTests", ["Reactor", "TickRing", "CLinux", "Market", logging]),
   ("WebSocketTests", ["WebSocket"]),
-  ("NormalizeTests", ["Normalize", "Market"]),
+  ("NormalizeTests", ["Normalize", "Market", "JSONText"]),
   ("FeedsTests", ["Feeds", "JSONText", "Simulator", "Normalize", "TickRing", "Market", "Reactor", logging]),
   ("FanoutTests", ["Fanout", "Market", "TickRing", "Reactor", "WebSocket", "JSONText", "CZMQ"]),
   ("SandboxTests", ["Sandbox", "Market"]),
@@ -92,11 +92,24 @@ if !coreOnly {
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.81.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ]
   targets += [
+    .target(
+      name: "Brokerage",
+      dependencies: [
+        "CZlib", "JSONText", "Market", "Normalize", logging,
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      swiftSettings: strict),
     .target(
       name: "OrderGateway",
       dependencies: [
@@ -111,7 +124,7 @@ if !coreOnly {
       name: "tickgate",
       dependencies: [
         "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize", "Feeds", "Fanout", "Sandbox",
-        "OrderGateway", "Simulator", "Settings", logging,
+        "Brokerage", "OrderGateway", "Simulator", "Settings", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -123,13 +136,20 @@ if !coreOnly {
       name: "tickgate-bench",
       dependencies: [
         "CLinux", "CMallocCount", "CUring", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize",
-        "Fanout", "Simulator", logging,
+        "Feeds", "Fanout", "Simulator", logging,
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Bench",
       exclude: ["CMallocCount"],
       swiftSettings: hot),
+    .testTarget(
+      name: "BrokerageTests",
+      dependencies: [
+        "TestSupport", "Brokerage", "CZlib", "Market", "Normalize", logging,
+        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "OrderGatewayTests", dependencies: ["TestSupport", "OrderGateway", "Sandbox", "Market", "TickRing"],
       swiftSettings: strict),

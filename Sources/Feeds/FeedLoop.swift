@@ -8,64 +8,87 @@ import TickRing
 /// What other threads tell the feed loop.
 enum FeedMessage: Sendable {
   case wants([Want])
-  case resolved(feed: Int, attempt: UInt64, Result<SocketAddress, Resolver.Failure>)
-  case credentialsChanged
+  case access(feed: Int, shard: Int, attempt: UInt64, Result<FeedAccess, AccessFailure>)
+  case resolved(feed: Int, shard: Int, attempt: UInt64, Result<SocketAddress, Resolver.Failure>)
+  case credentialsChanged(credentials: String?, isForced: Bool)
   case stop
 }
 
 final class FeedLoop: LoopHandler {
+  private struct Owner {
+    let link: FeedLink
+    let shard: Int
+  }
+
   private let sockets: Sockets
   private let mailbox: Mailbox<FeedMessage>
   private let ingest: TickQueue?
   private let clock: any WallClock
-  private var links: [FeedLink] = []
-  /// Which link carries an instrument; `noRoute` for none.
-  private let routes: [UInt8]
+  private let links: [FeedLink]
+  private let log: Logger
+  /// Which links carry an instrument.
+  private let routes: FeedRoutes
   private var book: WantBook
-  private var sequencer: TickSequencer
-  private var owners: [UInt32: FeedLink] = [:]
+  private var sink: TickSink
+  private var failover: Failover
+  private var owners: [UInt32: Owner] = [:]
   private let tick: UnsafeMutablePointer<Tick>
   private var isStopping = false
 
-  static let noRoute = UInt8.max
   /// Ticks of other processes taken per turn, so that a flood of them does not starve the sockets.
   private static let ingestPerTurn = 4096
   private static let stopNanos: Int64 = 1_000_000_000
 
   init(
-    sockets: Sockets, mailbox: Mailbox<FeedMessage>, ingest: TickQueue?, clock: any WallClock, routes: [UInt8],
-    sequencer: consuming TickSequencer, makeLinks: (FeedLoop) -> [FeedLink]
+    sockets: Sockets, mailbox: Mailbox<FeedMessage>, ingest: TickQueue?, surroundings: FeedSurroundings,
+    routes: FeedRoutes, links: [FeedLink], sequencer: consuming TickSequencer, log: Logger
   ) {
     self.sockets = sockets
     self.mailbox = mailbox
     self.ingest = ingest
-    self.clock = clock
+    self.log = log
+    clock = surroundings.clock
     self.routes = routes
+    self.links = links
+    let configuration = surroundings.configuration
     book = WantBook(count: routes.count)
-    self.sequencer = sequencer
+    var gate = TickGate(
+      sharing: configuration.sharing, instruments: routes.count, feeds: max(links.count, 1), isShared: routes.isShared)
+    if routes.isShared {
+      for instrument in 0..<UInt32(routes.count) where routes.backup(of: instrument) != FeedRoutes.none {
+        gate.setOwner(of: instrument, routes.primary(of: instrument))
+      }
+    }
+    sink = TickSink(sequencer: sequencer, gate: gate)
+    failover = Failover(
+      feeds: links.count, failNanos: configuration.failoverNanos, returnNanos: configuration.returnNanos)
     tick = .allocate(capacity: 1)
     tick.initialize(to: Tick())
-    links = makeLinks(self)
   }
 
   deinit { tick.deallocate() }
 
   func start(now: Int64) {
-    for link in links { on(link, now: now) { $0.on(.start, now: now) } }
+    for link in links { on(link) { $0.onEvent(.start, now: now) } }
   }
 
-  /// Runs an action of a link and keeps track of the socket that it may have opened or left.
-  private func on(_ link: FeedLink, now: Int64, _ action: (FeedLink) -> Void) {
-    let before = link.socket
+  /// Runs an action of a link and keeps track of the sockets that it may have opened or left.
+  private func on(_ link: FeedLink, _ action: (FeedLink) -> Void) {
     action(link)
-    guard link.socket != before else { return }
-    if let before { owners[before.index] = nil }
-    if let socket = link.socket { owners[socket.index] = link }
+    track(link)
   }
 
-  private func owner(of socket: SocketID) -> FeedLink? {
-    guard let link = owners[socket.index], link.socket == socket else { return nil }
-    return link
+  private func track(_ link: FeedLink) {
+    for shard in 0..<link.shardCount {
+      guard let socket = link.socket(shard) else { continue }
+      if let owner = owners[socket.index], owner.link === link, owner.shard == shard { continue }
+      owners[socket.index] = Owner(link: link, shard: shard)
+    }
+  }
+
+  private func owner(of socket: SocketID) -> Owner? {
+    guard let owner = owners[socket.index], owner.link.socket(owner.shard) == socket else { return nil }
+    return owner
   }
 
   // MARK: LoopHandler
@@ -74,60 +97,102 @@ final class FeedLoop: LoopHandler {
 
   func onConnect(_ socket: SocketID) {
     let now = SystemClock.monotonicNanos()
-    guard let link = owner(of: socket) else { return }
-    on(link, now: now) { $0.onConnect(now: now) }
+    guard let owner = owner(of: socket) else { return }
+    on(owner.link) { $0.onConnect(owner.shard, now: now) }
   }
 
   func onReceive(_ socket: SocketID, _ bytes: UnsafeMutableRawBufferPointer) {
-    guard let link = owner(of: socket) else { return }
-    link.onReceive(bytes, now: SystemClock.monotonicNanos(), &sequencer)
-    if link.socket != socket { owners[socket.index] = nil }
+    guard let owner = owner(of: socket) else { return }
+    owner.link.onReceive(owner.shard, bytes, now: SystemClock.monotonicNanos(), &sink)
   }
 
   func onClosed(_ socket: SocketID, reason: CloseReason) {
-    guard let link = owner(of: socket) else { return }
+    guard let owner = owner(of: socket) else { return }
     owners[socket.index] = nil
     let now = SystemClock.monotonicNanos()
-    on(link, now: now) { $0.onClosed(reason, now: now) }
+    on(owner.link) { $0.onClosed(owner.shard, reason, now: now) }
   }
 
   func onTurn(nowNanos: Int64) {
     for message in mailbox.takeAll() { handle(message, now: nowNanos) }
     takeIngest()
-    sequencer.flush()
+    sink.sequencer.flush()
     for link in links { link.flush(now: nowNanos) }
   }
 
   func onSweep(nowNanos: Int64) {
     guard !isStopping else { return }
-    for link in links { on(link, now: nowNanos) { $0.onSweep(now: nowNanos) } }
+    for link in links { on(link) { $0.onSweep(now: nowNanos) } }
+    if routes.isShared { lookAtFailover(now: nowNanos) }
   }
 
   func hasWork() -> Bool { !mailbox.isEmpty || !(ingest?.isEmpty ?? true) }
 
-  func deadlineNanos() -> Int64 { .max }
+  func deadlineNanos() -> Int64 {
+    var due = Int64.max
+    for link in links { due = min(due, link.dueAt) }
+    return due
+  }
 
   // MARK: Messages
 
   private func handle(_ message: FeedMessage, now: Int64) {
     switch message {
     case .wants(let wants): apply(wants, now: now)
-    case .resolved(let feed, let attempt, let result):
-      on(links[feed], now: now) { $0.onResolved(result, attempt: attempt, now: now) }
-    case .credentialsChanged:
-      for link in links { on(link, now: now) { $0.on(.credentialsChanged, now: now) } }
+    case .access(let feed, let shard, let attempt, let result):
+      on(links[feed]) { $0.onAccess(shard, attempt, result, now: now) }
+    case .resolved(let feed, let shard, let attempt, let result):
+      on(links[feed]) { $0.onResolved(shard, attempt, result, now: now) }
+    case .credentialsChanged(let credentials, let isForced):
+      for link in links where credentials == nil || link.definition.credentials == credentials {
+        on(link) { $0.onEvent(.credentialsChanged(isForced: isForced), now: now) }
+      }
     case .stop:
       isStopping = true
-      for link in links { on(link, now: now) { $0.on(.stop, now: now) } }
+      for link in links { on(link) { $0.onEvent(.stop, now: now) } }
       sockets.stop(deadlineNanos: now + Self.stopNanos)
     }
   }
 
   private func apply(_ wants: [Want], now: Int64) {
-    for want in wants where book.apply(want) {
-      let route = routes[Int(want.instrument)]
-      if route != Self.noRoute { links[Int(route)].want(want.instrument, book.mode(of: want.instrument), now: now) }
+    for want in wants where want.levels == 0 && book.apply(want) { route(want.instrument, now: now) }
+  }
+
+  /// Tells the feeds that speak for an instrument what is wanted of it.
+  private func route(_ instrument: UInt32, now: Int64) {
+    let mode = book.mode(of: instrument)
+    let (primary, backup) = (routes.primary(of: instrument), routes.backup(of: instrument))
+    guard primary != FeedRoutes.none else { return }
+    links[Int(primary)].want(instrument, mode, now: now)
+    guard backup != FeedRoutes.none else { return }
+    let isBackupNeeded = sink.gate.sharing == .arbitrate || sink.gate.owner(of: instrument) == backup
+    links[Int(backup)].want(instrument, isBackupNeeded ? mode : nil, now: now)
+  }
+
+  // MARK: Fail-over
+
+  private func lookAtFailover(now: Int64) {
+    for feed in links.indices {
+      guard let change = failover.look(feed, isUsable: links[feed].isUsable, now: now) else { continue }
+      let name = links[feed].definition.name
+      switch change {
+      case .failed: log.warning("feed \(name) is down: others speak for its instruments where they can")
+      case .returned: log.notice("feed \(name) is back and speaks for its instruments again")
+      }
+      for instrument in routes.shared {
+        let primary = routes.primary(of: instrument)
+        guard Int(primary) == feed || Int(routes.backup(of: instrument)) == feed else { continue }
+        setOwner(instrument, now: now)
+      }
     }
+  }
+
+  private func setOwner(_ instrument: UInt32, now: Int64) {
+    let (primary, backup) = (routes.primary(of: instrument), routes.backup(of: instrument))
+    let owner = failover.isOut(Int(primary)) && !failover.isOut(Int(backup)) ? backup : primary
+    guard sink.gate.sharing == .failover, sink.gate.owner(of: instrument) != owner else { return }
+    sink.gate.setOwner(of: instrument, owner)
+    if book.mode(of: instrument) != nil { route(instrument, now: now) }
   }
 
   private func takeIngest() {
@@ -135,7 +200,7 @@ final class FeedLoop: LoopHandler {
     let now = clock.nowNanos()
     var count = 0
     while count < Self.ingestPerTurn, ingest.pop(into: tick) {
-      sequencer.submit(tick, publishedNanos: now)
+      sink.sequencer.submit(tick, publishedNanos: now)
       count += 1
     }
   }

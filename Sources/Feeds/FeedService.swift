@@ -8,11 +8,12 @@ import TickRing
 public final class FeedService: WantedSubscriptions, CacheInvalidationSink {
   private let definitions: [FeedDefinition]
   private let configuration: FeedConfiguration
-  private let instrumentCount: Int
+  private let registry: InstrumentRegistry
   private let ring: TickRing
   private let lastValues: LastValueTable
   private let board: FeedBoard
   private let credentials: any CredentialProvider
+  private let calendar: SessionCalendar
   private let clock: any WallClock
   private let log: Logger
   private let mailbox: Mailbox<FeedMessage>
@@ -21,6 +22,8 @@ public final class FeedService: WantedSubscriptions, CacheInvalidationSink {
   /// Ticks of other processes, when `ingest` is used: push, then `waker.wake()`.
   public let waker = Waker()
   public let ingest: TickQueue?
+  /// What has become of each instrument upstream.
+  public let upstream: UpstreamStates
 
   private static let receiveBuffers = 64
   private static let receiveBufferBytes = 65_536
@@ -28,24 +31,27 @@ public final class FeedService: WantedSubscriptions, CacheInvalidationSink {
   private static let socketsMax = 256
 
   /// - Parameters:
-  ///   - definitions: in the order of the board's names; where several carry an instrument, the first does.
+  ///   - definitions: in the order of the board's names; where several carry an instrument, the first is its primary.
   ///   - ingest: queue of ticks from elsewhere, nil for none.
   public init(
-    definitions: [FeedDefinition], configuration: FeedConfiguration = FeedConfiguration(), instrumentCount: Int,
-    ring: TickRing, lastValues: LastValueTable, board: FeedBoard, credentials: any CredentialProvider,
-    clock: any WallClock = SystemClock(), ingest: TickQueue? = nil, log: Logger
+    definitions: [FeedDefinition], configuration: FeedConfiguration = FeedConfiguration(),
+    registry: InstrumentRegistry, ring: TickRing, lastValues: LastValueTable, board: FeedBoard,
+    credentials: any CredentialProvider, calendar: SessionCalendar, clock: any WallClock = SystemClock(),
+    ingest: TickQueue? = nil, log: Logger
   ) {
-    precondition(definitions.count < Int(FeedLoop.noRoute))
+    precondition(definitions.count < Int(FeedRoutes.none))
     self.definitions = definitions
     self.configuration = configuration
-    self.instrumentCount = instrumentCount
+    self.registry = registry
     self.ring = ring
     self.lastValues = lastValues
     self.board = board
     self.credentials = credentials
+    self.calendar = calendar
     self.clock = clock
     self.ingest = ingest
     self.log = log
+    upstream = UpstreamStates(count: registry.count)
     mailbox = Mailbox(waker: waker)
   }
 
@@ -83,31 +89,27 @@ public final class FeedService: WantedSubscriptions, CacheInvalidationSink {
 
   /// Another process says that the broker session has changed: every feed logs in anew; subscriptions come back by
   /// themselves.
-  public func invalidate(userID: String, scope: CacheScope) { mailbox.send(.credentialsChanged) }
-
-  private func makeLoop(_ sockets: Sockets) -> FeedLoop {
-    var routes = [UInt8](repeating: FeedLoop.noRoute, count: instrumentCount)
-    for (number, definition) in definitions.enumerated() {
-      for entry in definition.tokens where routes[Int(entry.instrument)] == FeedLoop.noRoute {
-        routes[Int(entry.instrument)] = UInt8(number)
-      }
-    }
-    return FeedLoop(
-      sockets: sockets, mailbox: mailbox, ingest: ingest, clock: clock, routes: routes,
-      sequencer: TickSequencer(ring: ring, lastValues: lastValues)
-    ) { _ in definitions.enumerated().map { makeLink($0.offset, $0.element, sockets) } }
+  public func invalidate(userID: String, scope: CacheScope) {
+    mailbox.send(.credentialsChanged(credentials: nil, isForced: true))
   }
 
-  private func makeLink(_ number: Int, _ definition: FeedDefinition, _ sockets: Sockets) -> FeedLink {
-    var tokens = [UInt32](repeating: 0, count: instrumentCount)
-    for entry in definition.tokens { tokens[Int(entry.instrument)] = UInt32(entry.token) }
+  /// The provider has other credentials for a broker: a feed that waits for them goes on at once.
+  public func credentialsChanged(_ name: String) {
+    mailbox.send(.credentialsChanged(credentials: name, isForced: false))
+  }
+
+  private func makeLoop(_ sockets: Sockets) -> FeedLoop {
     let mailbox = self.mailbox
-    return FeedLink(
-      number: number, name: definition.name, tokens: tokens,
-      session: definition.makeSession(UInt8(number), TokenMap(definition.tokens)), timeouts: definition.timeouts,
-      sockets: sockets, board: board, credentials: credentials, configuration: configuration, clock: clock, log: log
-    ) { host, port, attempt in
-      Resolver.resolve(host: host, port: port) { mailbox.send(.resolved(feed: number, attempt: attempt, $0)) }
+    let surroundings = FeedSurroundings(
+      configuration: configuration, board: board, credentials: credentials, calendar: calendar, clock: clock,
+      exchanges: registry.instruments.map(\.exchange), lastValues: lastValues, upstream: upstream
+    ) { mailbox.send($0) }
+    let links = definitions.enumerated().map {
+      FeedLink(number: $0.offset, definition: $0.element, sockets: sockets, surroundings: surroundings, log: log)
     }
+    return FeedLoop(
+      sockets: sockets, mailbox: mailbox, ingest: ingest, surroundings: surroundings,
+      routes: FeedRoutes(definitions, instrumentCount: registry.count), links: links,
+      sequencer: TickSequencer(ring: ring, lastValues: lastValues), log: log)
   }
 }

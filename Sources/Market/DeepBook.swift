@@ -18,7 +18,7 @@ public struct DeepBook: Sendable, BitwiseCopyable {
 
   public var instrument: UInt32
   public var feed: UInt8
-  /// Raw value of the `BookSides` that this update brings; the other side is as the decoder saw it last.
+  /// Raw value of the `BookSides` that this update brings. The other side has no levels, and means nothing.
   public var sides: UInt8
   /// Levels of a side that the feed promises: 20, 50 or 200.
   public var capacity: UInt16

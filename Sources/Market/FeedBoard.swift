@@ -135,7 +135,7 @@ public final class FeedBoard: Sendable {
     rows[feed].liveSince.store(now, ordering: .releasing)
   }
 
-  public func countReconnect(_ feed: Int) { rows[feed].reconnects.add(1, ordering: .relaxed) }
+  public func setReconnects(_ feed: Int, _ count: UInt64) { rows[feed].reconnects.store(count, ordering: .relaxed) }
 
   /// Once per batch of payload.
   public func touch(_ feed: Int, now: Int64) { rows[feed].lastPayload.store(now, ordering: .relaxed) }

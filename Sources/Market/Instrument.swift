@@ -26,7 +26,7 @@ public struct InstrumentKey: Hashable, Sendable {
 }
 
 /// One row of the instrument master in common form (`docs/symbols.md`).
-public struct Instrument: Sendable {
+public struct Instrument: Sendable, Equatable {
   public var key: InstrumentKey
   /// Company for equities, underlying for derivatives.
   public var name: String

@@ -9,7 +9,7 @@ extension Definition {
   func value(text: String, from source: Source) -> Result<Value, SettingsProblem> {
     let bare = text.trimmed
     switch kind {
-    case .text, .path, .choice, .rate: return checked(.string(text), from: source, given: "\"\(text)\"")
+    case .text, .path, .choice, .rate, .timeOfDay: return checked(.string(text), from: source, given: "\"\(text)\"")
     case .integer, .powerOfTwo:
       guard let number = Int(bare) else { return .failure(.wrongType(key, source, given: "\"\(text)\"")) }
       return checked(.integer(number), from: source, given: bare)
@@ -28,7 +28,7 @@ extension Definition {
   func value(tree: SettingsTree, from source: Source) -> Result<Value, SettingsProblem> {
     switch (kind, tree) {
     case (.text, .string(let text)), (.path, .string(let text)), (.choice, .string(let text)),
-      (.rate, .string(let text)):
+      (.rate, .string(let text)), (.timeOfDay, .string(let text)):
       return checked(.string(text), from: source, given: "\"\(text)\"")
     case (.integer, .integer(let number)), (.powerOfTwo, .integer(let number)):
       return checked(.integer(number), from: source, given: String(number))
@@ -56,6 +56,7 @@ extension Definition {
       Self.isPlain(text) && (isEmptyAllowed || !text.trimmed.isEmpty)
     case (.choice(let words), .string(let text)): words.contains(text)
     case (.rate, .string(let text)): Rate(text) != nil
+    case (.timeOfDay, .string(let text)): Self.minuteOfDay(text) != nil
     case (.integer(let range), .integer(let number)): range.contains(number)
     case (.powerOfTwo(let range), .integer(let number)): range.contains(number) && number.nonzeroBitCount == 1
     case (.boolean, .boolean): true
@@ -64,6 +65,16 @@ extension Definition {
         && items.allSatisfy { Self.isPlain($0) && !$0.isEmpty && choices?.contains($0) ?? true }
     default: false
     }
+  }
+
+  /// Minutes since midnight of `HH:MM`.
+  static func minuteOfDay(_ text: String) -> Int? {
+    let bytes = Array(text.utf8)
+    guard bytes.count == 5, bytes[2] == UInt8(ascii: ":") else { return nil }
+    let digits = [bytes[0], bytes[1], bytes[3], bytes[4]].map { Int($0) - 0x30 }
+    guard digits.allSatisfy({ (0...9).contains($0) }) else { return nil }
+    let (hour, minute) = (digits[0] * 10 + digits[1], digits[2] * 10 + digits[3])
+    return hour < 24 && minute < 60 ? hour * 60 + minute : nil
   }
 
   /// No control characters: such a text comes from a broken file and breaks logs.

@@ -3,7 +3,7 @@
 
 extension Definition {
   /// All settings in the order of ``Key``.
-  public static let table: [Definition] = process + io + webSocket + bus + http + feeds + simulator + rest
+  public static let table: [Definition] = process + io + webSocket + bus + http + feeds + masters + simulator + rest
 
   private static let mebibyte = 1 << 20
 
@@ -139,22 +139,18 @@ extension Definition {
       .httpAPIRate, .rate, .string("50 per second"), "Other requests allowed per client address and endpoint."),
   ]
 
-  private static let feeds: [Definition] = [
+  private static let masters: [Definition] = [
     Definition(
-      .feedsEnabled, .strings(choices: ["sim", "zerodha"]), .strings(["sim"]),
-      "Sources of market data. sim is the built-in simulated exchange."),
+      .mastersRefreshAt, .timeOfDay, .string("08:00"),
+      "When instrument lists are fetched each day, Indian time. A broker whose list is made later is asked when it is "
+        + "there."),
     Definition(
-      .feedsUnsubscribeLingerMillis, .integer(0...3_600_000), .integer(5000),
-      "Milliseconds an upstream subscription is kept after its last consumer left."),
+      .mastersGenerations, .integer(1...100), .integer(3),
+      "Instrument lists of each broker that are kept, to start from when the newest is damaged."),
     Definition(
-      .zerodhaURL, .text(isEmptyAllowed: false), .string("wss://ws.kite.trade"), "WebSocket address of the feed."),
-    Definition(.zerodhaAPIKey, .text(isEmptyAllowed: true), .string(""), isSecret: true, "API key of the application."),
-    Definition(
-      .zerodhaAccessToken, .text(isEmptyAllowed: true), .string(""), isSecret: true,
-      "Access token of today's login."),
-    Definition(
-      .zerodhaInstruments, .path(isEmptyAllowed: true), .string(""), "Instrument list of the broker (instruments.csv)."
-    ),
+      .mastersRowsLostPercentMax, .integer(0...100), .integer(25),
+      "Percent of a broker's instruments (expired ones not counted) that may be missing from a new list; with more the "
+        + "list is refused and the old one stays."),
   ]
 
   private static let simulator: [Definition] = [

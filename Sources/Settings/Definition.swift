@@ -16,6 +16,8 @@ public enum Kind: Sendable, Equatable {
   case strings(choices: [String]?)
   /// `N per second`.
   case rate
+  /// `HH:MM`.
+  case timeOfDay
 }
 
 /// One row of the table of settings.
@@ -51,6 +53,7 @@ public struct Definition: Sendable {
     case .powerOfTwo(let range): "power of two, \(range.lowerBound) to \(range.upperBound)"
     case .boolean: "true or false"
     case .strings(let choices): choices.map { "list of " + $0.joined(separator: ", ") } ?? "list of texts"
+    case .timeOfDay: "time of day, \"00:00\" to \"23:59\""
     case .rate: "\"N per second\", N from 1 to \(Rate.countMax)"
     }
   }

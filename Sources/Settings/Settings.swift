@@ -58,6 +58,12 @@ public struct Settings: Sendable {
     return rate
   }
 
+  /// Minutes since midnight of a time of day.
+  public func minuteOfDay(_ key: Key) -> Int {
+    guard let minute = Definition.minuteOfDay(string(key)) else { preconditionFailure("\(key.name) is no time of day") }
+    return minute
+  }
+
   func value(_ key: Key) -> Value { values[key]! }
 
   private static func replacing(_ word: String, by replacement: String, in text: String) -> String {

@@ -76,6 +76,14 @@ public final class LastValueTable: @unchecked Sendable {
     }
   }
 
+  /// When the newest tick of an instrument was received, nanoseconds since the epoch; 0 when it has never ticked. Any
+  /// thread.
+  public func receivedTime(_ instrument: UInt32) -> Int64 {
+    precondition(Int(instrument) < count, "no such instrument")
+    let words = UnsafeMutableRawPointer(row(instrument)).assumingMemoryBound(to: Atomic<Int64>.self)
+    return words[MemoryLayout<Tick>.offset(of: \.receivedTime)! / 8].load(ordering: .relaxed)
+  }
+
   /// The newest state, nil when the instrument has never ticked.
   public subscript(instrument: UInt32) -> Tick? {
     var tick = Tick()

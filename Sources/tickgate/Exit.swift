@@ -1,9 +1,11 @@
 import ArgumentParser
 import Glibc
 
-/// How the process ends (sysexits): 0, 1, 64 usage, 69 something needed is unavailable, 78 configuration.
+/// How the process ends (sysexits): 0, 1, 64 usage, 65 input that cannot be read, 69 something needed is unavailable, 78
+/// configuration.
 enum Exit {
   static let failure: Int32 = 1
+  static let data: Int32 = 65
   static let unavailable: Int32 = 69
   static let configuration: Int32 = 78
 

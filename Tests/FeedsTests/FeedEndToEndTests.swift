@@ -26,7 +26,7 @@ private final class Rig {
 
   init(
     credentials: any CredentialProvider = Fixed(), lingerNanos: Int64 = 0, pingNanos: Int64 = 10_000_000_000,
-    configure: (inout ExchangeConfiguration) -> Void = { _ in }
+    adjust: (inout FeedCapability) -> Void = { _ in }, configure: (inout ExchangeConfiguration) -> Void = { _ in }
   ) throws {
     var configuration = ExchangeConfiguration()
     configuration.ticksPerSecond = 2000
@@ -40,18 +40,20 @@ private final class Rig {
     self.registry = registry
     lastValues = LastValueTable(count: registry.count)
     reader = TickReader(ring)
-    let tokens = zip(master.instruments, master.tokens).map {
-      TokenMap.Entry(token: UInt64($1), instrument: registry.id($0.key)!)
-    }
+    let listings = master.listings(in: registry)
+    var capability = FeedCapability.kite
+    capability.pingNanos = pingNanos
+    capability.pongNanos = pingNanos
+    adjust(&capability)
     var feedConfiguration = FeedConfiguration()
     feedConfiguration.lingerNanos = lingerNanos
     feedConfiguration.backend = testBackend
-    feedConfiguration.pingNanos = pingNanos
-    feedConfiguration.pongNanos = pingNanos
     feeds = FeedService(
-      definitions: [.kite(name: "sim", url: "ws://127.0.0.1:\(exchange.port)", tokens: tokens)],
-      configuration: feedConfiguration, instrumentCount: registry.count, ring: ring, lastValues: lastValues,
-      board: board, credentials: credentials, log: log)
+      definitions: [
+        .kite(name: "sim", url: "ws://127.0.0.1:\(exchange.port)", listings: listings, capability: capability)
+      ],
+      configuration: feedConfiguration, registry: registry, ring: ring, lastValues: lastValues,
+      board: board, credentials: credentials, calendar: .alwaysOpen, log: log)
     try feeds.start()
   }
 
@@ -89,6 +91,10 @@ private final class Rig {
     }
     return condition()
   }
+}
+
+private func share(_ symbol: String) -> Instrument {
+  Instrument(key: InstrumentKey(.nse, symbol), name: symbol, tickSize: 5_000_000, kind: .equity)
 }
 
 @Suite(.serialized) struct FeedEndToEndTests {
@@ -137,9 +143,11 @@ private final class Rig {
       }
     }
     let credentials = Changing()
-    let rig = try Rig(credentials: credentials) {
-      $0.authorization = KiteAuthorization(apiKey: "key", accessToken: "fresh")
-    }
+    let rig = try Rig(
+      credentials: credentials,
+      configure: {
+        $0.authorization = KiteAuthorization(apiKey: "key", accessToken: "fresh")
+      })
     let tcs = rig.id("TCS")
     rig.feeds.apply([Want(tcs, .ltp, delta: 1)])
     #expect(rig.wait { rig.board.state(of: 0) == .authFailed })
@@ -185,8 +193,10 @@ private final class Rig {
     let ring = TickRing(capacity: 256)
     let values = LastValueTable(count: 2)
     let feeds = FeedService(
-      definitions: [], instrumentCount: 2, ring: ring, lastValues: values, board: FeedBoard(names: ["bus"]),
-      credentials: Rig.Fixed(), ingest: queue, log: Logger(label: "test"))
+      definitions: [],
+      registry: InstrumentRegistry([share("A"), share("B")]), ring: ring, lastValues: values,
+      board: FeedBoard(names: ["bus"]),
+      credentials: Rig.Fixed(), calendar: .alwaysOpen, ingest: queue, log: Logger(label: "test"))
     try feeds.start()
     defer { feeds.stop() }
     var reader = TickReader(ring)

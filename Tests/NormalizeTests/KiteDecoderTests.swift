@@ -163,4 +163,34 @@ import Testing
     #expect(decoder.next(into: &tick) == .end)
     #expect(decoder.counters.heartbeats == 1)
   }
+
+  @Test func `unknown tokens become ticks of no instrument where that is wanted`() {
+    var decoder = KiteDecoder(tokens: TokenMap([.init(token: 0x101, instrument: 3)]), feed: 0, acceptsUnknown: true)
+    var tick = Tick()
+    let frame: [UInt8] = [0, 2, 0, 8, 0, 0, 2, 1, 0, 0, 0, 9, 0, 8, 0, 0, 1, 1, 0, 0, 0, 7]
+    let instruments = frame.withUnsafeBytes { raw in
+      decoder.begin(raw, receivedNanos: 1)
+      var instruments: [UInt32] = []
+      while decoder.next(into: &tick) == .tick { instruments.append(tick.instrument) }
+      return instruments
+    }
+    #expect(instruments == [TokenMap.absent, 3])
+    #expect(decoder.counters.unknownTokens == 1 && decoder.counters.ticks == 2)
+  }
+
+  @Test func `the packet of the last tick can be looked at`() {
+    var decoder = KiteDecoder(tokens: TokenMap([.init(token: 0x101, instrument: 3)]), feed: 0)
+    var tick = Tick()
+    #expect(decoder.packet.isEmpty)
+    let packets: [[UInt8]] = [[0, 0, 1, 1, 0, 0, 0, 9], [0, 0, 1, 1, 0, 0, 0, 7]]
+    let frame: [UInt8] = [0, 2, 0, 8] + packets[0] + [0, 8] + packets[1] + [0xFF]
+    frame.withUnsafeBytes { raw in
+      decoder.begin(raw, receivedNanos: 1)
+      #expect(decoder.packet.isEmpty)
+      for packet in packets {
+        #expect(decoder.next(into: &tick) == .tick)
+        #expect(Array(decoder.packet) == packet)
+      }
+    }
+  }
 }

@@ -22,6 +22,7 @@ import Testing
       case .boolean: #expect(!settings.boolean(key), "what opens something is off by default")
       case .strings(let choices): #expect(settings.strings(key).allSatisfy { choices?.contains($0) ?? true })
       case .rate: #expect(settings.rate(key).count > 0)
+      case .timeOfDay: #expect((0..<1440).contains(settings.minuteOfDay(key)))
       }
     }
   }

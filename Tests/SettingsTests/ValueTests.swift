@@ -50,6 +50,17 @@ import Testing
     #expect(error(file: ["bus": .table(["publish": .array([.integer(1)])])]).contains("a list with a integer"))
   }
 
+  @Test(arguments: [("00:00", 0), ("08:35", 515), ("23:59", 1439)])
+  func `a time of day is a minute`(text: String, minute: Int) throws {
+    let settings = try Settings(flags: Flags(parsing: ["--masters.refresh_at", text]))
+    #expect(settings.minuteOfDay(.mastersRefreshAt) == minute)
+  }
+
+  @Test(arguments: ["24:00", "08:60", "8:00", "08:00:00", "0800", "08-00", "-1:00", "+8:00", "", "aa:bb"])
+  func `what is no time of day is refused`(text: String) {
+    #expect(error("--masters.refresh_at=\(text)").contains("expected time of day, \"00:00\" to \"23:59\""))
+  }
+
   @Test func `words, powers of two, rates and texts keep to what is allowed`() {
     #expect(
       error("--sim.pacing=fast")
@@ -86,6 +97,13 @@ import Testing
       let text = error(form[0], form.count > 1 ? form[1] : "--user=x")
       #expect(text.contains("TICKGATE_FEEDS_ZERODHA_API_KEY"))
       #expect(!text.contains("hunter2"))
+    }
+  }
+
+  @Test func `every key and token of a broker is a secret`() {
+    for key in Key.allCases where key.name.hasPrefix("feeds.") {
+      let isSecret = ["api_key", "access_token", "feed_token"].contains { key.name.hasSuffix("." + $0) }
+      #expect(Definition.of(key).isSecret == isSecret, "\(key.name)")
     }
   }
 

@@ -12,7 +12,7 @@ import Testing
     #expect(universe.count == count)
     let master = try KiteInstruments.parse(universe.csv(), today: today)
     #expect(master.skipped.isEmpty)
-    #expect(master.tokens == universe.instruments.map(\.token))
+    #expect(master.rows.map(\.feedToken) == universe.instruments.map { String($0.token) })
     #expect(master.instruments.count == count)
     for (read, entry) in zip(master.instruments, universe.instruments) {
       let written = entry.instrument

@@ -21,6 +21,9 @@ struct MicroCommand: ParsableCommand {
   func run() throws {
     var measure = Measure(repetitions: repetitions)
     Pieces.decode(&measure)
+    Pieces.decodeAngel(&measure)
+    Pieces.decodeDhan(&measure)
+    Pieces.decodeUpstox(&measure)
     Pieces.ring(&measure)
     Pieces.encode(&measure)
     Pieces.mask(&measure)

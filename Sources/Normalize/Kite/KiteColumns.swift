@@ -3,8 +3,9 @@
 import Market
 
 /// Indices of the columns that are read.
-struct KiteColumns {
+struct KiteColumns: ListColumns {
   let token: Int
+  let exchangeToken: Int?
   let symbol: Int
   let name: Int
   let expiry: Int
@@ -17,23 +18,19 @@ struct KiteColumns {
   /// Fields that a row must have at least.
   let countMin: Int
 
-  init(header: borrowing CSVRow) throws(KiteInstrumentsError) {
-    var indexByName: [String: Int] = [:]
-    for index in 0..<header.count { indexByName[header.text(index)] = index }
-    func column(_ name: String) throws(KiteInstrumentsError) -> Int {
-      guard let index = indexByName[name] else { throw .missingColumn(name) }
-      return index
-    }
-    token = try column("instrument_token")
-    symbol = try column("tradingsymbol")
-    name = try column("name")
-    expiry = try column("expiry")
-    strike = try column("strike")
-    tickSize = try column("tick_size")
-    lotSize = try column("lot_size")
-    type = try column("instrument_type")
-    segment = try column("segment")
-    exchange = try column("exchange")
+  init(header: borrowing CSVRow) throws(InstrumentListError) {
+    let names = ColumnNames(header)
+    exchangeToken = names.optional("exchange_token")
+    token = try names.index("instrument_token")
+    symbol = try names.index("tradingsymbol")
+    name = try names.index("name")
+    expiry = try names.index("expiry")
+    strike = try names.index("strike")
+    tickSize = try names.index("tick_size")
+    lotSize = try names.index("lot_size")
+    type = try names.index("instrument_type")
+    segment = try names.index("segment")
+    exchange = try names.index("exchange")
     countMin = 1 + [token, symbol, name, expiry, strike, tickSize, lotSize, type, segment, exchange].reduce(0, max)
   }
 

@@ -19,16 +19,27 @@ public struct KiteDecoder: ~Copyable {
   private let map: TokenMap
   private let tokens: TokenTable
   private let feed: UInt8
+  private let acceptsUnknown: Bool
   private var cursor: UnsafeRawPointer?
   private var bytesLeft = 0
   private var packetsLeft = 0
+  private var packetBytes = 0
   private var receivedNanos: Int64 = 0
 
-  /// `feed` is written into every tick.
-  public init(tokens map: TokenMap, feed: UInt8) {
+  /// - Parameters:
+  ///   - feed: written into every tick.
+  ///   - acceptsUnknown: packets of unknown tokens become ticks of the instrument `TokenMap.absent`, for looking into
+  ///     frames; otherwise they are dropped.
+  public init(tokens map: TokenMap, feed: UInt8, acceptsUnknown: Bool = false) {
     self.map = map
     tokens = map.table
     self.feed = feed
+    self.acceptsUnknown = acceptsUnknown
+  }
+
+  /// The packet of the last tick, without its length. Valid as long as the frame is.
+  public var packet: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: cursor.map { $0 - packetBytes }, count: packetBytes)
   }
 
   /// Starts a frame, which must stay in place until `next` is done with it. A frame of fewer than two bytes is a
@@ -40,10 +51,12 @@ public struct KiteDecoder: ~Copyable {
       counters.heartbeats &+= 1
       cursor = nil
       packetsLeft = 0
+      packetBytes = 0
       bytesLeft = 0
       return
     }
     packetsLeft = Int(base.bigEndian16(0))
+    packetBytes = 0
     cursor = base + 2
     bytesLeft = frame.count - 2
   }
@@ -59,6 +72,7 @@ public struct KiteDecoder: ~Copyable {
       let packet = position + 2
       position = packet + length
       cursor = position
+      packetBytes = length
       bytesLeft &-= 2 &+ length
       packetsLeft &-= 1
       guard Self.isKnown(length: length) else {
@@ -67,9 +81,9 @@ public struct KiteDecoder: ~Copyable {
       }
       let token = packet.bigEndian32(0)
       let instrument = tokens.instrument(of: UInt64(token))
-      guard instrument != TokenMap.absent else {
+      if instrument == TokenMap.absent {
         counters.unknownTokens &+= 1
-        continue
+        if !acceptsUnknown { continue }
       }
       tick.pointee.instrument = instrument
       tick.pointee.feed = feed

@@ -31,7 +31,8 @@ struct ServeCommand: AsyncParsableCommand {
   /// What the user has to change decides the code: the configuration, or something outside the gateway.
   private static func code(of error: any Error) -> Int32 {
     switch error {
-    case is FeedAssembly.Failure, is FanoutError, is TLSError, is ExchangeError: Exit.configuration
+    case is FeedAssembly.Failure, is MasterAssembly.Failure, is FanoutError, is TLSError, is ExchangeError:
+      Exit.configuration
     case LoopError.badAddress: Exit.configuration
     default: Exit.unavailable
     }

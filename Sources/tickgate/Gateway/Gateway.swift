@@ -37,7 +37,7 @@ struct Gateway {
     try FileSystem.makeDirectory(directory)
     let lock = try InstanceLock(directory: directory)
     let keys = try KeyStore(stateDirectory: directory, clock: clock)
-    let parts = try start(keys)
+    let parts = try await start(keys)
     var configuration = ServiceGroupConfiguration(
       services: parts, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
     configuration.maximumGracefulShutdownDuration = .seconds(Self.stopSeconds)
@@ -60,9 +60,9 @@ struct Gateway {
   // MARK: Parts
 
   /// Starts the parts in the order in which they need one another. What was started before a failure is stopped.
-  private func start(_ keys: KeyStore) throws -> [ServiceGroupConfiguration.ServiceConfiguration] {
+  private func start(_ keys: KeyStore) async throws -> [ServiceGroupConfiguration.ServiceConfiguration] {
     let backend = try BackendKind(settings, log: log)
-    let assembly = try FeedAssembly(settings, backend: backend, clock: clock, log: log)
+    let assembly = try await FeedAssembly(settings, backend: backend, clock: clock, log: log)
     let ingestEndpoint = settings.string(.busIngest)
     let takesTicks = !ingestEndpoint.isEmpty
     let board = FeedBoard(names: assembly.definitions.map(\.name) + (takesTicks ? [FeedAssembly.busFeed] : []))
@@ -70,10 +70,9 @@ struct Gateway {
     let lastValues = LastValueTable(count: assembly.registry.count)
     let ingest = takesTicks ? TickQueue(capacity: Self.ingestCapacity) : nil
     let feeds = FeedService(
-      definitions: assembly.definitions, configuration: feedConfiguration(backend),
-      instrumentCount: assembly.registry.count,
-      ring: ring, lastValues: lastValues, board: board, credentials: assembly.credentials, clock: clock,
-      ingest: ingest, log: log)
+      definitions: assembly.definitions, configuration: try feedConfiguration(backend), registry: assembly.registry,
+      ring: ring, lastValues: lastValues, board: board, credentials: assembly.credentials,
+      calendar: assembly.calendar, clock: clock, ingest: ingest, log: log)
     var fanoutConfiguration = fanoutConfiguration(backend)
     fanoutConfiguration.tls = try tlsContext()
     let fanout = FanoutService(
@@ -86,6 +85,7 @@ struct Gateway {
       started.append(StartedService(name: name, stop: stop))
     }
     if let exchange = assembly.exchange { add("simulator") { exchange.stop() } }
+    if let dailyRefresh = assembly.dailyRefresh { started.append(dailyRefresh) }
     do {
       let webSocketPort = try fanout.start()
       add("fanout") { fanout.stop() }
@@ -135,8 +135,9 @@ struct Gateway {
 
   // MARK: Settings of the parts
 
-  private func feedConfiguration(_ backend: BackendKind) -> FeedConfiguration {
+  private func feedConfiguration(_ backend: BackendKind) throws(TLSError) -> FeedConfiguration {
     var configuration = FeedConfiguration()
+    configuration.tls = try TLSClientContext()
     configuration.backend = backend
     configuration.lingerNanos = Int64(settings.integer(.feedsUnsubscribeLingerMillis)) * 1_000_000
     configuration.seed = UInt64.random(in: 0 ... .max)

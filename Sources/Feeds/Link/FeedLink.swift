@@ -1,0 +1,305 @@
+// One feed: carries out what its supervisor decides. Owns the sockets and a session for each. Feed loop only. Per frame
+// no allocation on the happy path.
+
+import Logging
+import Market
+import Reactor
+import TickRing
+
+final class FeedLink: FeedSocketOwner {
+  let number: Int
+  let definition: FeedDefinition
+  private let surroundings: FeedSurroundings
+  private let log: Logger
+  private let sockets: Sockets
+  private var label: String { "feed \(definition.name)" }
+
+  private var supervisor: FeedSupervisor
+  private var sessions: [any FeedSession] = []
+  private var lines: [FeedSocket] = []
+  /// Leave and address of the attempt under way, by shard.
+  private var endpoints: [FeedEndpoint?]
+  private var attempts: [UInt64]
+  private var used: FeedCredentials?
+  private var refused: FeedCredentials?
+  private var shown = (state: FeedState.closed, reason: FeedReason.none)
+  private var hasReportedLimit = false
+  /// Instruments that each shard carries, as bits of their exchanges; what all wanted ones are.
+  private var exchangesOfShard: [UInt32]
+  private var wantedByExchange = Array(repeating: 0, count: Exchange.allCases.count)
+  private var wanted: [UInt32: Mode] = [:]
+  private var nextLookAt: Int64 = 0
+  private var subscribedAt: [UInt32: Int64] = [:]
+
+  /// Between two looks at what costs a walk over all instruments.
+  private static let lookNanos: Int64 = 1_000_000_000
+
+  init(number: Int, definition: FeedDefinition, sockets: Sockets, surroundings: FeedSurroundings, log: Logger) {
+    self.number = number
+    self.definition = definition
+    self.sockets = sockets
+    self.surroundings = surroundings
+    self.log = log
+    let capability = definition.capability
+    supervisor = FeedSupervisor(
+      capability: capability, lingerNanos: surroundings.configuration.lingerNanos,
+      seed: surroundings.configuration.seed &+ UInt64(number) &* 7919)
+    endpoints = Array(repeating: nil, count: capability.socketsMax)
+    attempts = Array(repeating: 0, count: capability.socketsMax)
+    exchangesOfShard = Array(repeating: 0, count: capability.socketsMax)
+    for shard in 0..<capability.socketsMax {
+      let session = definition.makeSession(UInt8(number))
+      sessions.append(session)
+      lines.append(
+        FeedSocket(
+          shard: shard, label: shard == 0 ? label : "\(label) (socket \(shard + 1))", pingNanos: capability.pingNanos,
+          pongNanos: capability.pongNanos, heartbeat: session.heartbeat, sockets: sockets,
+          configuration: surroundings.configuration, log: log, owner: self))
+    }
+  }
+
+  /// Sockets that are open, by shard: the loop keeps track of whose they are.
+  func socket(_ shard: Int) -> SocketID? { lines[shard].id }
+  var shardCount: Int { lines.count }
+  var isUsable: Bool { shown.state.isUsable }
+  var state: FeedState { shown.state }
+  /// When there is something to do again, beside what comes from sockets.
+  var dueAt: Int64 { supervisor.openCount > 0 ? supervisor.planner.dueAt : .max }
+
+  // MARK: Events
+
+  func onEvent(_ event: FeedSupervisor.Event, now: Int64) {
+    for action in supervisor.on(event, now: now) { perform(action, now: now) }
+    report()
+  }
+
+  private func report() {
+    let (state, reason) = (supervisor.state, supervisor.reason)
+    guard state != shown.state || reason != shown.reason else { return }
+    let before = shown.state
+    shown = (state, reason)
+    let board = surroundings.board
+    board.setReconnects(number, supervisor.retryCount)
+    board.set(state, reason: reason, of: number, now: surroundings.clock.nowNanos())
+    let cause = reason == .none ? "" : " (\(reason.name))"
+    let isRoutine = before.isUsable && state.isUsable
+    log.log(
+      level: isRoutine ? .debug : reason == .none ? .info : .warning,
+      "\(label): \(before.name) -> \(state.name)\(cause)")
+  }
+
+  private func perform(_ action: FeedSupervisor.Action, now: Int64) {
+    switch action {
+    case .ask(let shard, let attempt, let isRefused): ask(shard, attempt, isRefused: isRefused)
+    case .connect(let shard):
+      sessions[shard].reset()
+      connect(shard, now: now)
+    case .hangUp(let shard):
+      lines[shard].hangUp()
+    case .send(let message): send(message, now: now)
+    case .noteRefusal: refused = used
+    case .checkCredentials:
+      let current = surroundings.credentials.credentials(feed: definition.credentials)
+      if let current, current != refused { onEvent(.credentialsChanged(isForced: false), now: now) }
+    }
+  }
+
+  // MARK: Connecting
+
+  private func ask(_ shard: Int, _ attempt: UInt64, isRefused: Bool) {
+    attempts[shard] = attempt
+    let (send, number) = (surroundings.send, number)
+    surroundings.credentials.access(feed: definition.credentials, refused: isRefused ? refused : nil) { result in
+      send(.access(feed: number, shard: shard, attempt: attempt, result))
+    }
+  }
+
+  func onAccess(_ shard: Int, _ attempt: UInt64, _ result: Result<FeedAccess, AccessFailure>, now: Int64) {
+    guard attempts[shard] == attempt else { return }
+    switch result {
+    case .success(let access):
+      do {
+        let endpoint = try sessions[shard].endpoint(access)
+        endpoints[shard] = endpoint
+        used = access.credentials
+        noteToken()
+        onEvent(.access(shard: shard, attempt: attempt, nil), now: now)
+      } catch {
+        log.error("\(label): \(error)")
+        onEvent(.access(shard: shard, attempt: attempt, .unavailable("\(error)")), now: now)
+      }
+    case .failure(let failure):
+      switch failure {
+      case .noCredentials(let text), .refused(let text): log.warning("\(label): no login: \(text)")
+      case .limited: log.warning("\(label): the login service says that there were too many attempts")
+      case .unavailable(let text): log.warning("\(label): login: \(text)")
+      }
+      onEvent(.access(shard: shard, attempt: attempt, failure), now: now)
+    }
+  }
+
+  private func noteToken() {
+    let obtained = surroundings.credentials.obtainedNanos(feed: definition.credentials) ?? 0
+    surroundings.board.setToken(number, obtained: obtained)
+  }
+
+  private func connect(_ shard: Int, now: Int64) {
+    guard let endpoint = endpoints[shard] else { return }
+    let (send, number, attempt) = (surroundings.send, number, attempts[shard])
+    Resolver.resolve(host: endpoint.host, port: endpoint.port) {
+      send(.resolved(feed: number, shard: shard, attempt: attempt, $0))
+    }
+  }
+
+  func onResolved(
+    _ shard: Int, _ attempt: UInt64, _ result: Result<SocketAddress, Resolver.Failure>, now: Int64
+  ) {
+    guard attempts[shard] == attempt, let endpoint = endpoints[shard], lines[shard].id == nil else { return }
+    endpoints[shard] = nil
+    switch result {
+    case .success(let address): lines[shard].connect(to: address, endpoint, now: now)
+    case .failure(let failure):
+      log.warning("\(label): \(failure)")
+      onEvent(.lost(shard: shard, .network), now: now)
+    }
+  }
+
+  func onConnect(_ shard: Int, now: Int64) { lines[shard].onConnect(now: now) }
+
+  func onClosed(_ shard: Int, _ reason: CloseReason, now: Int64) { lines[shard].onClosed(reason, now: now) }
+
+  // MARK: Frames
+
+  func onReceive(_ shard: Int, _ bytes: UnsafeMutableRawBufferPointer, now: Int64, _ sink: inout TickSink) {
+    lines[shard].onReceive(bytes, now: now, &sink)
+  }
+
+  func onFrame(_ frame: UnsafeRawBufferPointer, isText: Bool, shard: Int, now: Int64, _ sink: inout TickSink) {
+    let received = surroundings.clock.nowNanos()
+    // The state first: a tick must not be older than the moment since which the feed counts as live.
+    if !isText, frame.count >= 2, shown.state != .live { onEvent(.alive(shard: shard), now: now) }
+    let session = sessions[shard]
+    let notice =
+      isText ? session.onText(frame) : session.onBinary(frame, receivedNanos: received, &sink)
+    switch notice {
+    case .ticks(let count):
+      if count == 0 { return onEvent(.alive(shard: shard), now: now) }
+      _ = supervisor.on(.payload(shard: shard, ticks: count), now: now)
+      if shown.state != .live { report() }
+      surroundings.board.touch(number, now: received)
+    case .disconnect(let reason, let text):
+      log.warning("\(label): the broker ends the connection: \(text)")
+      onEvent(.lost(shard: shard, reason), now: now)
+    case .heartbeat, .ignored: onEvent(.alive(shard: shard), now: now)
+    case .message(let text):
+      onEvent(.alive(shard: shard), now: now)
+      log.notice("\(label): broker says: \(text)")
+    case .error(let text):
+      onEvent(.alive(shard: shard), now: now)
+      log.warning("\(label): broker reports: \(text)")
+    case .order:
+      // Live order events come with live order routing.
+      onEvent(.alive(shard: shard), now: now)
+    }
+  }
+
+  // MARK: Subscriptions
+
+  /// The highest mode anyone wants of an instrument on this feed.
+  func want(_ instrument: UInt32, _ mode: Mode?, now: Int64) {
+    let before = wanted[instrument]
+    guard before != mode else { return }
+    let exchange = surroundings.exchanges[Int(instrument)]
+    if before == nil { wantedByExchange[Int(exchange.rawValue)] += 1 }
+    if mode == nil { wantedByExchange[Int(exchange.rawValue)] -= 1 }
+    wanted[instrument] = mode
+    _ = supervisor.on(.want(instrument, mode, isIndex: !exchange.isTradable), now: now)
+  }
+
+  /// Sends what is due, and notes what has become of the instruments.
+  func flush(now: Int64) {
+    for message in supervisor.messages(now: now) { send(message, now: now) }
+    let touched = supervisor.planner.takeTouched()
+    guard !touched.isEmpty else { return }
+    for instrument in touched {
+      let state = supervisor.planner.state(of: instrument)
+      surroundings.upstream.set(instrument, state)
+      if state == .active {
+        if subscribedAt[instrument] == nil { subscribedAt[instrument] = now }
+      } else {
+        subscribedAt[instrument] = nil
+      }
+    }
+    surroundings.board.setUse(
+      number, used: supervisor.planner.usedCount, limit: definition.capability.instrumentsMax,
+      sockets: supervisor.openCount)
+  }
+
+  private func send(_ message: ShardPlanner.Message, now: Int64) {
+    for frame in sessions[message.shard].frames(for: message) { lines[message.shard].send(frame) }
+  }
+
+  // MARK: Looks
+
+  func onSweep(now: Int64) {
+    if now >= nextLookAt {
+      nextLookAt = now + Self.lookNanos
+      look(now)
+    }
+    let wall = surroundings.clock.nowNanos()
+    let open = openExchanges(wall)
+    var inSession: UInt64 = 0
+    for shard in exchangesOfShard.indices where exchangesOfShard[shard] & open != 0 { inSession |= 1 << UInt64(shard) }
+    let isDay = wantedByExchange.indices.contains { wantedByExchange[$0] > 0 && open >> UInt32($0) & 1 == 1 }
+    onEvent(.sweep(inSession: inSession, isDay: isDay), now: now)
+    for line in lines { line.onSweep(now: now) }
+  }
+
+  private func openExchanges(_ wall: Int64) -> UInt32 {
+    var bits: UInt32 = 0
+    for exchange in Exchange.allCases where wantedByExchange[Int(exchange.rawValue)] > 0 {
+      if surroundings.calendar.isOpen(exchange, at: wall) { bits |= 1 << UInt32(exchange.rawValue) }
+    }
+    return bits
+  }
+
+  /// What costs a walk over all that is subscribed.
+  private func look(_ now: Int64) {
+    for shard in exchangesOfShard.indices {
+      var bits: UInt32 = 0
+      for instrument in supervisor.planner.instruments(on: shard) {
+        bits |= 1 << UInt32(surroundings.exchanges[Int(instrument)].rawValue)
+      }
+      exchangesOfShard[shard] = bits
+    }
+    surroundings.board.setRejected(number, sessions.reduce(0) { $0 &+ $1.rejectedCount })
+    surroundings.board.setUse(
+      number, used: supervisor.planner.usedCount, limit: definition.capability.instrumentsMax,
+      sockets: supervisor.openCount)
+    surroundings.board.setReconnects(number, supervisor.retryCount)
+    countSilent(now)
+    let unplaced = supervisor.planner.unplacedCount
+    guard unplaced > 0, supervisor.openCount == definition.capability.socketsMax else {
+      return hasReportedLimit = false
+    }
+    guard !hasReportedLimit else { return }
+    hasReportedLimit = true
+    log.error(
+      "\(label): \(unplaced) instruments over the limit of \(definition.capability.instrumentsMax) are not subscribed")
+  }
+
+  /// Instruments without a tick for long on a feed that lives: reported, not acted on, for many hardly trade.
+  private func countSilent(_ now: Int64) {
+    let limit = definition.capability.timeouts.symbolNanos
+    guard shown.state == .live else { return surroundings.board.setSilent(number, 0) }
+    let wall = surroundings.clock.nowNanos()
+    let open = openExchanges(wall)
+    var silent = 0
+    for (instrument, since) in subscribedAt where now - since >= limit {
+      let exchange = surroundings.exchanges[Int(instrument)]
+      guard open >> UInt32(exchange.rawValue) & 1 == 1 else { continue }
+      if wall - surroundings.lastValues.receivedTime(instrument) >= limit { silent += 1 }
+    }
+    surroundings.board.setSilent(number, silent)
+  }
+}
