@@ -144,7 +144,9 @@ final class ExchangeLoop: LoopHandler {
         sockets.close(connection.socket)
       }
     case .inject(let fault):
+      // At once, so that it keeps its place among the other commands.
       schedule.add(fault, atNanos: nowNanos)
+      advanceFaults()
     case .clearFaults: clearFaults()
     case .rotateToken(let token): door.tokens.rotate(to: token)
     case .subscriptions(let gate): gate.open(.success(subscriptions()))

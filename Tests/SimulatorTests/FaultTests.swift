@@ -103,6 +103,10 @@ import WebSocket
       settle(exchange)
       for _ in 0..<2 { #expect(throws: TestClientError.refused(status: 429)) { try BrokerClient(exchange) } }
       #expect(opens(exchange))
+      exchange.inject(Fault(.limit429(attempts: 1_000)))
+      exchange.clearFaults()
+      settle(exchange)
+      #expect(opens(exchange), "cleared")
     }
   }
 
@@ -129,6 +133,18 @@ import WebSocket
       exchange.stop()
       var byte: UInt8 = 0
       #expect(recv(descriptor, &byte, 1, 0) <= 0)
+    }
+  }
+
+  @Test func `commands keep their order: a token that comes after an expiry is good`() throws {
+    try withBroker(.kite) { exchange in
+      for round in 0..<20 {
+        _ = try ticking(exchange)
+        exchange.inject(Fault(.expire))
+        exchange.rotateToken(to: "token")
+        settle(exchange)
+        #expect(opens(exchange), "round \(round)")
+      }
     }
   }
 
