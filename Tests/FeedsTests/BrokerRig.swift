@@ -31,7 +31,7 @@ struct FeedMoment: Equatable, CustomStringConvertible {
   var description: String { reason == .none ? state.name : "\(state.name)(\(reason.name))" }
 }
 
-final class BrokerRig {
+final class BrokerRig: CustomStringConvertible {
   struct Options {
     var isSecure = false
     var instrumentCount = 60
@@ -154,6 +154,8 @@ final class BrokerRig {
 
   // MARK: Running
 
+  /// What has happened so far.
+  var description: String { lines.all.joined(separator: "; ") }
   var status: FeedStatus { board.status(of: 0) }
 
   /// Reads ticks and notes states until the condition holds; false when it does not in time.

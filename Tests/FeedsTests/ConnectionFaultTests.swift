@@ -22,14 +22,14 @@ import Testing
     rig.inject(.garbage)
     #expect(await rig.run(10) { rig.status.rejected > rejected })
     #expect(await rig.isServed())
-    #expect(rig.attempts == before && rig.status.reconnects == 0)
+    #expect(rig.attempts == before && rig.status.reconnects == 0, "\(rig)")
     #expect(rig.trail.allSatisfy { $0.state.isUsable }, "\(rig.trail)")
     #expect(rig.wrong.isEmpty)
   }
 
   @Test(arguments: SimulatedBroker.allCases)
   func `a wrong heartbeat does not end a feed that brings data`(broker: SimulatedBroker) async throws {
-    let rig = try BrokerRig(broker) 
+    let rig = try BrokerRig(broker)
     try rig.wantSome()
     #expect(await rig.isServed())
     let before = rig.attempts
@@ -37,7 +37,7 @@ import Testing
     #expect(await rig.run(5) { rig.exchange.statistics.faults == 1 })
     _ = await rig.run(1)
     #expect(await rig.isServed())
-    #expect(rig.attempts == before && rig.status.reconnects == 0)
+    #expect(rig.attempts == before && rig.status.reconnects == 0, "\(rig)")
     #expect(rig.trail.allSatisfy { $0.state.isUsable }, "\(rig.trail)")
     #expect(rig.wrong.isEmpty)
   }
@@ -51,7 +51,7 @@ import Testing
     rig.inject(.halfFrame)
     #expect(await rig.sees(.reconnecting, .serverClose, within: 5))
     #expect(await rig.isServed())
-    #expect(rig.attempts == before + 1)
+    #expect(rig.attempts == before + 1, "\(rig)")
     #expect(rig.wrong.isEmpty)
   }
 
@@ -64,7 +64,7 @@ import Testing
     rig.inject(.reset)
     #expect(await rig.sees(.reconnecting, .network, within: 5))
     #expect(await rig.isServed())
-    #expect(rig.attempts == before + 1)
+    #expect(rig.attempts == before + 1, "\(rig)")
     #expect(rig.wrong.isEmpty)
   }
 
@@ -79,7 +79,7 @@ import Testing
     rig.inject(.reset, seconds: 60)
     #expect(await rig.sees(.reconnecting, .limit, within: 15))
     _ = await rig.run(0.5)
-    #expect(rig.attempts == 3)
+    #expect(rig.attempts == 3, "\(rig)")
     #expect(rig.status.state == .reconnecting && rig.status.reason == .limit)
     #expect(rig.wrong.isEmpty)
   }

@@ -11,7 +11,6 @@ import Synchronization
 import Testing
 import TickRing
 
-
 /// A gateway's left half: simulated exchange, feed service, ring.
 private final class Rig {
   let exchange: SimulatedExchange
