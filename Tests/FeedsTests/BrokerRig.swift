@@ -34,7 +34,7 @@ struct FeedMoment: Equatable, CustomStringConvertible {
 final class BrokerRig: CustomStringConvertible {
   struct Options {
     var isSecure = false
-    var instrumentCount = 60
+    var instrumentCount = Universe.countDefault
     var ticksPerSecond = 800
     var lingerNanos: Int64 = 0
     var capability: (inout FeedCapability) -> Void = { _ in }
@@ -58,6 +58,8 @@ final class BrokerRig: CustomStringConvertible {
   private(set) var trail: [FeedMoment] = []
   /// The last tick of each instrument.
   private(set) var last: [UInt32: Tick] = [:]
+  /// Modes in which each instrument has ticked.
+  private(set) var modes: [UInt32: Set<Mode>] = [:]
   /// What should never have come.
   private(set) var wrong: [String] = []
   private var everWanted: Set<UInt32> = []
@@ -185,6 +187,7 @@ final class BrokerRig: CustomStringConvertible {
 
   private func check(_ tick: Tick) {
     last[tick.instrument] = tick
+    if let mode = Mode(rawValue: tick.mode) { modes[tick.instrument, default: []].insert(mode) }
     guard everWanted.contains(tick.instrument), let entry = entries[tick.instrument] else {
       return complain("a tick of \(tick.instrument), which nobody wants")
     }
@@ -209,6 +212,13 @@ final class BrokerRig: CustomStringConvertible {
       let since = max(called, board.liveSince(of: 0))
       return wanted.keys.allSatisfy { (last[$0]?.receivedTime ?? 0) >= since } && isWhole
     }
+  }
+
+  /// Ticks that were read count no more.
+  func forget() {
+    note()
+    last = [:]
+    modes = [:]
   }
 
   func inject(_ kind: Fault.Kind, seconds: Double? = nil) {
