@@ -5,5 +5,7 @@ import ArgumentParser
 struct TickgateBench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tickgate-bench", abstract: "Benchmarks of tickgate.",
-    subcommands: [LoadCommand.self, LimitCommand.self, FeedCommand.self, MicroCommand.self, PathCommand.self])
+    subcommands: [
+      LoadCommand.self, LimitCommand.self, FeedCommand.self, FeedLoopCommand.self, MicroCommand.self, PathCommand.self,
+    ])
 }

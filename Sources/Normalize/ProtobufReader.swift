@@ -25,8 +25,8 @@ public struct ProtobufReader: BitwiseCopyable {
   @inline(__always) private static var shortVarintBytesMax: Int { 5 }
   @inline(__always) private static var varintBytesMax: Int { 10 }
 
-  /// The memory that is read.
-  public let message: UnsafeRawBufferPointer
+  /// Start of the memory that is read. For no memory at all some address, from which nothing is read.
+  private let base: UnsafeRawPointer
   /// Bytes read so far.
   public private(set) var offset = 0
   /// Where the message ends that is read now: `enter` narrows it to a nested one.
@@ -38,14 +38,14 @@ public struct ProtobufReader: BitwiseCopyable {
 
   /// The memory must stay as long as this reader and what it hands out are used.
   public init(_ message: UnsafeRawBufferPointer) {
-    self.message = message
+    base = message.baseAddress ?? UnsafeRawPointer(bitPattern: 1).unsafelyUnwrapped
     end = message.count
   }
 
   /// Content of a length-delimited field.
   @inline(__always) public var bytes: UnsafeRawBufferPointer {
     let count = Int(truncatingIfNeeded: scalar)
-    return UnsafeRawBufferPointer(rebasing: message[offset &- count..<offset])
+    return UnsafeRawBufferPointer(start: base + (offset &- count), count: count)
   }
 
   /// A varint field as `int64`.
@@ -69,7 +69,7 @@ public struct ProtobufReader: BitwiseCopyable {
       return readVarint(bytesMax: Self.varintBytesMax) ? .field : .malformed
     case ProtobufWire.fixed64:
       guard end &- offset >= 8 else { return .malformed }
-      scalar = UInt64(littleEndian: message.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+      scalar = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
       offset &+= 8
       return .field
     case ProtobufWire.lengthDelimited:
@@ -80,7 +80,7 @@ public struct ProtobufReader: BitwiseCopyable {
       return .field
     case ProtobufWire.fixed32:
       guard end &- offset >= 4 else { return .malformed }
-      scalar = UInt64(UInt32(littleEndian: message.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+      scalar = UInt64(UInt32(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
       offset &+= 4
       return .field
     default: return .malformed
@@ -98,36 +98,35 @@ public struct ProtobufReader: BitwiseCopyable {
   /// Goes on in the message around, which ends at `end`.
   @inline(__always)
   public mutating func leave(to end: Int) {
-    assert(offset == self.end && end >= offset && end <= message.count)
+    assert(offset == self.end && end >= offset)
     self.end = end
   }
 
   @inline(__always)
   private mutating func readVarint(bytesMax: Int) -> Bool {
     guard offset < end else { return false }
-    let first = message[offset]
+    let first = base.load(fromByteOffset: offset, as: UInt8.self)
     if first < 0x80 {
       offset &+= 1
       scalar = UInt64(first)
       return true
     }
-    return readLongVarint(bytesMax: bytesMax)
+    let long = Self.longVarint(base + offset, bytesMax: min(end &- offset, bytesMax))
+    offset &+= long.bytes
+    scalar = long.value
+    return long.bytes > 0
   }
 
-  /// Bits beyond the 64th, which the tenth byte may have, are dropped.
-  private mutating func readLongVarint(bytesMax: Int) -> Bool {
-    let count = min(end &- offset, bytesMax)
+  /// Value and length of a varint; no length where none ends within the bytes. Bits beyond the 64th, which the tenth
+  /// byte may have, are dropped. Static, so that a reader can live in registers.
+  private static func longVarint(_ start: UnsafeRawPointer, bytesMax: Int) -> (value: UInt64, bytes: Int) {
     var value: UInt64 = 0
-    for index in 0..<count {
-      let byte = message[offset &+ index]
-      value |= UInt64(byte & 0x7F) &<< UInt64(7 &* index)
-      if byte < 0x80 {
-        offset &+= index &+ 1
-        scalar = value
-        return true
-      }
+    for index in 0..<bytesMax {
+      let byte = start.load(fromByteOffset: index, as: UInt8.self)
+      value |= UInt64(byte & 0x7F) &<< UInt64(truncatingIfNeeded: 7 &* index)
+      if byte < 0x80 { return (value, index &+ 1) }
     }
-    return false
+    return (0, 0)
   }
 
   /// Whether bytes are the UTF-8 that a `string` field must be.

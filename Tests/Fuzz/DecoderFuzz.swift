@@ -3,13 +3,18 @@
 //
 //   mkdir -p /tmp/fuzz && clang -c Sources/CLinux/CLinux.c -I Sources/CLinux/include -o /tmp/fuzz/CLinux.o
 //   echo "module CLinux { header \"$PWD/Sources/CLinux/include/CLinux.h\" export * }" > /tmp/fuzz/module.modulemap
+//   swiftc -O -wmo -parse-as-library -module-name JSONText -emit-module -emit-module-path /tmp/fuzz/JSONText.swiftmodule \
+//     -sanitize=fuzzer,address -c Sources/JSONText/*.swift -o /tmp/fuzz/JSONText.o
 //   swiftc -O -parse-as-library -suppress-warnings -module-name Market -sanitize=fuzzer,address -I /tmp/fuzz \
-//     $(find Sources/Market Sources/Normalize -name '*.swift') Tests/Fuzz/DecoderFuzz.swift /tmp/fuzz/CLinux.o \
+//     $(find Sources/Market Sources/Normalize -name '*.swift') Tests/Fuzz/DecoderFuzz.swift /tmp/fuzz/*.o \
 //     -o /tmp/fuzz/decoders
 //   /tmp/fuzz/decoders -max_len=4000 -max_total_time=60
 //
-// Method: the first byte of the input picks the decoder, the rest is a frame. Every tick goes through an overlay.
+// Method: the first byte of the input picks the decoder, the rest is a frame. Every tick goes through an overlay. One
+// choice is the reader of captured frames, which takes the rest as a line.
 // Trapping is failing. The same decoders run on random damage for a bounded count in NormalizeTests.
+
+import JSONText
 
 private let instrumentCount = 16
 
@@ -30,12 +35,14 @@ public func fuzzOne(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
     book.deallocate()
   }
   let bytes = UnsafeRawBufferPointer(frame)
-  switch data[0] % 5 {
+  switch data[0] % 7 {
   case 0: fuzzKite(bytes, tick)
   case 1: fuzzSmartStream(bytes, tick, book)
   case 2: fuzzDhan(bytes, .market, tick, book)
   case 3: fuzzDhan(bytes, .depth20, tick, book)
-  default: fuzzDhan(bytes, .depth200, tick, book)
+  case 4: fuzzDhan(bytes, .depth200, tick, book)
+  case 5: fuzzUpstox(bytes, tick, book)
+  default: fuzzTranscript(bytes)
   }
   return 0
 }
@@ -83,6 +90,44 @@ private func fuzzDhan(
   precondition(decoder.next(into: tick, book: book) == .end && decoder.counters.malformed <= 1)
 }
 
+private func fuzzUpstox(
+  _ frame: UnsafeRawBufferPointer, _ tick: UnsafeMutablePointer<Tick>, _ book: UnsafeMutablePointer<DeepBook>
+) {
+  let known = TextTokenMap(["", "A", "NSE_EQ|INE002A01018"].map { TextTokenMap.Entry(token: $0, instrument: 3) })
+  var decoder = UpstoxDecoder(keys: known, feed: 0, acceptsUnknown: true)
+  var overlay = TickOverlay(count: instrumentCount)
+  decoder.begin(frame, receivedNanos: 1)
+  var isDeep = false
+  reading: while true {
+    switch decoder.next(into: tick, book: book) {
+    case .tick:
+      precondition(!isDeep && decoder.contents.kind != .none)
+      check(tick, &overlay, decoder.packet, within: frame, isSigned: false)
+      isDeep = decoder.contents.isDeep
+    case .book:
+      precondition(isDeep)
+      check(book, levelsMax: 30)
+      isDeep = false
+    case .event: for (segment, _) in UpstoxMarketStatus(decoder.packet) { precondition(segment.count <= frame.count) }
+    case .malformed:
+      // Without a bad price it is the frame that is malformed, and nothing came out.
+      precondition(decoder.counters.malformed == 1 && (decoder.counters.badPrices > 0 || decoder.counters.ticks == 0))
+      break reading
+    case .end: break reading
+    }
+  }
+  precondition(decoder.next(into: tick, book: book) == .end && decoder.counters.malformed <= 1)
+}
+
+/// Whatever a line says, the answers are JSON.
+private func fuzzTranscript(_ line: UnsafeRawBufferPointer) {
+  guard let selector = line.first else { return }
+  let brokers = InspectedBroker.allCases
+  var transcript = FrameTranscript(brokers[Int(selector) % brokers.count])
+  let results = transcript.read(UnsafeRawBufferPointer(rebasing: line.dropFirst()))
+  for result in results { precondition((try? JSONDocument(result)) != nil) }
+}
+
 private func check(
   _ tick: UnsafeMutablePointer<Tick>, _ overlay: inout TickOverlay, _ packet: UnsafeRawBufferPointer,
   within frame: UnsafeRawBufferPointer, isSigned: Bool
@@ -94,7 +139,8 @@ private func check(
   precondition(first >= start && first + packet.count <= start + frame.count)
   // Some instrument, so that updates meet what is known.
   tick.pointee.instrument = UInt32(packet.count % instrumentCount)
-  let before = tick.pointee.presence & ~Presence([.close, .suspect]).rawValue
+  // What an update says may be that something is gone.
+  let before = tick.pointee.presence & ~Presence([.close, .suspect, .bestBid, .bestAsk]).rawValue
   let isPublished = overlay.apply(tick)
   precondition(tick.pointee.presence & before == before)
   precondition(isPublished == tick.pointee.has(.ltp))

@@ -238,4 +238,23 @@ import TickRing
     }
     #expect(rounds == 8)
   }
+
+  @Test(arguments: backends)
+  func `a connection that is made again goes on with the session of the last one`(_ backend: BackendKind) throws {
+    let (client, server) = (try certificates.client(), try certificates.context("good"))
+    for round in 0..<3 {
+      let listener = try Listener(host: "127.0.0.1", port: 0)
+      let address = SocketAddress(host: "127.0.0.1", port: listener.port)!
+      let received = try runLoop(backend, listener: listener, tls: server) { probe in
+        // Both sides speak, so that what the server gives out after the handshake is read.
+        probe.onConnected = { probe, socket in _ = probe.sockets.append(socket, Array("x".utf8)) }
+        probe.receivesWhole = { probe, socket, _ in probe.sockets.closeAfterFlush(socket) }
+        probe.onEnd = { probe, _ in if probe.closed.count == 2 { probe.stop() } }
+        _ = try probe.sockets.connect(to: address, securedBy: client, hostName: "localhost")
+      } result: {
+        $0.receives
+      }
+      #expect(received > 0 && client.resumedCount == round)
+    }
+  }
 }

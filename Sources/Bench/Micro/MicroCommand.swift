@@ -23,6 +23,7 @@ struct MicroCommand: ParsableCommand {
     Pieces.decode(&measure)
     Pieces.decodeAngel(&measure)
     Pieces.decodeDhan(&measure)
+    Pieces.decodeUpstox(&measure)
     Pieces.ring(&measure)
     Pieces.encode(&measure)
     Pieces.mask(&measure)

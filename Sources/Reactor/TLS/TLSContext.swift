@@ -156,9 +156,11 @@ public final class TLSClientContext: Sendable {
   }
 
   private let handle: TLSHandle
+  private let sessions = TLSSessionCache()
 
   public init(authorities: Authorities = .system) throws(TLSError) {
     handle = try TLSHandle(TLS_client_method())
+    sessions.attach(to: handle)
     SSL_CTX_set_verify(handle.pointer, SSL_VERIFY_PEER, nil)
     switch authorities {
     case .system:
@@ -178,6 +180,9 @@ public final class TLSClientContext: Sendable {
     }
   }
 
+  // A connection that is left may outlive the cache.
+  deinit { SSL_CTX_set_ex_data(handle.pointer, 0, nil) }
+
   /// A new client side of a connection to a host, by name or numeric address; nil when memory is short or the name
   /// is not one.
   func makeSession(hostName: String) -> OpaquePointer? {
@@ -192,6 +197,10 @@ public final class TLSClientContext: Sendable {
       SSL_free(session)
       return nil
     }
+    if !isNumeric { sessions.offer(to: session, hostName: hostName) }
     return session
   }
+
+  /// Connections that went on with the session of an earlier one, as far as they were given a new one in turn (TLS 1.3).
+  public var resumedCount: Int { sessions.resumedCount }
 }

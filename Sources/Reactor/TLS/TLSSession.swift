@@ -97,6 +97,8 @@ extension UnsafeMutablePointer<TLSSession> {
   }
 
   func free() {
+    // Else OpenSSL takes the session of a connection that was cut for a bad one, and no reconnect could go on with it.
+    SSL_set_shutdown(pointee.ssl, SSL_SENT_SHUTDOWN)
     SSL_free(pointee.ssl)
     deallocate()
   }
