@@ -1,5 +1,5 @@
 // One broker's simulated exchange and a feed service that serves it, over real sockets: what tests of faults and
-// subscriptions run on. The test's task reads every tick and notes every state on the way; nothing else touches a rig.
+// subscriptions run on. The test's task reads every tick; nothing else touches a rig.
 
 import Feeds
 import Glibc
@@ -28,6 +28,16 @@ struct FeedMoment: Equatable, CustomStringConvertible {
     self.reason = reason
   }
 
+  /// The state that `feed name: from -> to (reason)` came to.
+  init?(line: String) {
+    let words = line.split(separator: " ")
+    guard let arrow = words.firstIndex(of: "->"), arrow + 1 < words.count,
+      let state = FeedState.allCases.first(where: { $0.name == words[arrow + 1] })
+    else { return nil }
+    let cause = arrow + 2 < words.count ? words[arrow + 2].dropFirst().dropLast() : ""
+    self.init(state, FeedReason.allCases.first { $0.name == cause } ?? .none)
+  }
+
   var description: String { reason == .none ? state.name : "\(state.name)(\(reason.name))" }
 }
 
@@ -54,8 +64,8 @@ final class BrokerRig: CustomStringConvertible {
   private var reader: TickReader
   private let entries: [UInt32: SimulatedInstrument]
 
-  /// States since the last fault, without repetition.
-  private(set) var trail: [FeedMoment] = []
+  /// Lines of the log before the last fault.
+  private var mark = 0
   /// The last tick of each instrument.
   private(set) var last: [UInt32: Tick] = [:]
   /// Modes in which each instrument has ticked.
@@ -160,7 +170,10 @@ final class BrokerRig: CustomStringConvertible {
   var description: String { lines.all.joined(separator: "; ") }
   var status: FeedStatus { board.status(of: 0) }
 
-  /// Reads ticks and notes states until the condition holds; false when it does not in time.
+  /// States since the last fault, out of the log: none is too short to be seen.
+  var trail: [FeedMoment] { lines.all.dropFirst(mark).compactMap(FeedMoment.init(line:)) }
+
+  /// Reads ticks until the condition holds; false when it does not in time.
   func run(_ seconds: Double = 20, until condition: () -> Bool = { false }) async -> Bool {
     let deadline = SystemClock.monotonicNanos() + Int64(seconds * 1e9)
     while true {
@@ -172,9 +185,6 @@ final class BrokerRig: CustomStringConvertible {
   }
 
   private func note() {
-    let now = status
-    let moment = FeedMoment(now.state, now.reason)
-    if trail.last != moment { trail.append(moment) }
     var tick = Tick()
     while true {
       switch reader.read(into: &tick) {
@@ -222,7 +232,7 @@ final class BrokerRig: CustomStringConvertible {
   }
 
   func inject(_ kind: Fault.Kind, seconds: Double? = nil) {
-    trail = []
+    mark = lines.all.count
     exchange.inject(Fault(kind, durationNanos: seconds.map { Int64($0 * 1e9) }))
   }
 
