@@ -77,7 +77,7 @@ struct Gateway {
     fanoutConfiguration.tls = try tlsContext()
     let fanout = FanoutService(
       configuration: fanoutConfiguration, registry: assembly.registry, ring: ring, lastValues: lastValues,
-      wanted: feeds, keys: keys, board: board, log: log, clock: clock)
+      wanted: feeds, keys: keys, board: board, upstream: feeds.upstream, log: log, clock: clock)
     keys.addRevocationListener(fanout)
 
     var started: [any Service] = []
@@ -101,7 +101,8 @@ struct Gateway {
       try bus.start()
       add("bus") { bus.stop() }
       let admin = try AdminServer(directory: settings.string(.stateDirectory)) { request in
-        ClientCommands(service: fanout).answer(request) ?? KeyCommands(store: keys).answer(request)
+        ClientCommands(service: fanout).answer(request)
+          ?? FeedCommands(board: board, clock: clock).answer(request) ?? KeyCommands(store: keys).answer(request)
       }
       admin.start()
       add("administration") { admin.stop() }
