@@ -102,7 +102,7 @@ if !coreOnly {
     .target(
       name: "Brokerage",
       dependencies: [
-        "CZlib", "Market", "Normalize", logging,
+        "CZlib", "JSONText", "Market", "Normalize", logging,
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -147,7 +147,7 @@ if !coreOnly {
       name: "BrokerageTests",
       dependencies: [
         "TestSupport", "Brokerage", "CZlib", "Market", "Normalize", logging,
-        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: strict),
     .testTarget(

@@ -28,7 +28,10 @@ public struct ISTTime: Sendable, Equatable {
   public var second: Int { Int(nanosOfDay / 1_000_000_000) % 60 }
   public var date: CivilDate { CivilDate(day: day) }
   /// 0 = Sunday … 6 = Saturday.
-  public var weekday: Int { Int(((day % 7) + 11) % 7) }
+  public var weekday: Int { Self.weekday(of: day) }
+
+  /// 0 = Sunday … 6 = Saturday.
+  public static func weekday(of day: Int32) -> Int { Int(((day % 7) + 11) % 7) }
 
   /// `2026-11-23 09:15:00`.
   public var text: String { "\(date.text) \(two(hour)):\(two(minute)):\(two(second))" }

@@ -139,35 +139,6 @@ extension Definition {
       .httpAPIRate, .rate, .string("50 per second"), "Other requests allowed per client address and endpoint."),
   ]
 
-  private static let feeds: [Definition] = [
-    Definition(
-      .feedsEnabled, .strings(choices: ["sim", "zerodha"]), .strings(["sim"]),
-      "Sources of market data. sim is the built-in simulated exchange."),
-    Definition(
-      .feedsUnsubscribeLingerMillis, .integer(0...3_600_000), .integer(5000),
-      "Milliseconds an upstream subscription is kept after its last consumer left."),
-    Definition(
-      .zerodhaURL, .text(isEmptyAllowed: false), .string("wss://ws.kite.trade"), "WebSocket address of the feed."),
-    Definition(.zerodhaAPIKey, .text(isEmptyAllowed: true), .string(""), isSecret: true, "API key of the application."),
-    Definition(
-      .zerodhaAccessToken, .text(isEmptyAllowed: true), .string(""), isSecret: true,
-      "Access token of today's login."),
-    Definition(
-      .zerodhaInstruments, .path(isEmptyAllowed: true), .string(""),
-      "Instrument list (instruments.csv): a file or an https address; empty asks the broker, which needs the day's "
-        + "login."),
-    Definition(
-      .angelInstruments, .path(isEmptyAllowed: true), .string(""),
-      "Instrument list (OpenAPIScripMaster.json): a file or an https address; empty asks the broker."),
-    Definition(
-      .upstoxInstruments, .path(isEmptyAllowed: true), .string(""),
-      "Instrument list (complete.json.gz): a file or an https address; empty asks the broker."),
-    Definition(
-      .dhanInstruments, .path(isEmptyAllowed: true), .string(""),
-      "Instrument list (api-scrip-master.csv, also the detailed one): a file or an https address; empty asks the "
-        + "broker."),
-  ]
-
   private static let masters: [Definition] = [
     Definition(
       .mastersRefreshAt, .timeOfDay, .string("08:00"),

@@ -100,6 +100,13 @@ import Testing
     }
   }
 
+  @Test func `every key and token of a broker is a secret`() {
+    for key in Key.allCases where key.name.hasPrefix("feeds.") {
+      let isSecret = ["api_key", "access_token", "feed_token"].contains { key.name.hasSuffix("." + $0) }
+      #expect(Definition.of(key).isSecret == isSecret, "\(key.name)")
+    }
+  }
+
   @Test func `the value of a secret is in no error and no listing`() throws {
     let bad = "hunter2\u{7}"
     do throws(SettingsError) {

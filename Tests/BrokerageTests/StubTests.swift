@@ -1,0 +1,3 @@
+import Brokerage
+import Testing
+@Suite struct StubTests { @Test func `x`() {} }
