@@ -100,7 +100,7 @@ struct Gateway {
         wanted: feeds, board: board, ingest: targets, clock: clock, log: log)
       try bus.start()
       add("bus") { bus.stop() }
-      let admin = try AdminServer(directory: settings.string(.stateDirectory)) { request in
+      let admin = try AdminServer(directory: settings.string(.stateDirectory)) { [clock] request in
         ClientCommands(service: fanout).answer(request)
           ?? FeedCommands(board: board, clock: clock).answer(request) ?? KeyCommands(store: keys).answer(request)
       }
