@@ -1,6 +1,7 @@
 // The composition: makes every part, joins them by the contracts of Market, starts them in order and stops them in
 // reverse. The only place that knows all of them.
 
+import Brokerage
 import Fanout
 import Feeds
 import Glibc
@@ -86,6 +87,8 @@ struct Gateway {
     }
     if let exchange = assembly.exchange { add("simulator") { exchange.stop() } }
     if let dailyRefresh = assembly.dailyRefresh { started.append(dailyRefresh) }
+    assembly.credentials.brokers.onChange { feeds.credentialsChanged($0) }
+    started.append(assembly.credentialWatch)
     do {
       let webSocketPort = try fanout.start()
       add("fanout") { fanout.stop() }
@@ -138,7 +141,11 @@ struct Gateway {
 
   private func feedConfiguration(_ backend: BackendKind) throws(TLSError) -> FeedConfiguration {
     var configuration = FeedConfiguration()
-    configuration.tls = try TLSClientContext()
+    let authorities = settings.string(.feedsTLSAuthorities)
+    configuration.tls = try TLSClientContext(authorities: authorities.isEmpty ? .system : .file(authorities))
+    configuration.sharing = FeedSharing(rawValue: settings.string(.feedsSharing)) ?? .failover
+    configuration.failoverNanos = seconds(.feedsFailoverSeconds)
+    configuration.returnNanos = seconds(.feedsReturnSeconds)
     configuration.backend = backend
     configuration.lingerNanos = Int64(settings.integer(.feedsUnsubscribeLingerMillis)) * 1_000_000
     configuration.seed = UInt64.random(in: 0 ... .max)
