@@ -78,7 +78,7 @@ struct Gateway {
     fanoutConfiguration.tls = try tlsContext()
     let fanout = FanoutService(
       configuration: fanoutConfiguration, registry: assembly.registry, ring: ring, lastValues: lastValues,
-      wanted: feeds, keys: keys, board: board, log: log, clock: clock)
+      wanted: feeds, keys: keys, board: board, upstream: feeds.upstream, log: log, clock: clock)
     keys.addRevocationListener(fanout)
 
     var started: [any Service] = []
@@ -103,8 +103,9 @@ struct Gateway {
         wanted: feeds, board: board, ingest: targets, clock: clock, log: log)
       try bus.start()
       add("bus") { bus.stop() }
-      let admin = try AdminServer(directory: settings.string(.stateDirectory)) { request in
-        ClientCommands(service: fanout).answer(request) ?? KeyCommands(store: keys).answer(request)
+      let admin = try AdminServer(directory: settings.string(.stateDirectory)) { [clock] request in
+        ClientCommands(service: fanout).answer(request)
+          ?? FeedCommands(board: board, clock: clock).answer(request) ?? KeyCommands(store: keys).answer(request)
       }
       admin.start()
       add("administration") { admin.stop() }
