@@ -11,7 +11,7 @@ struct TokenCommand: AsyncParsableCommand {
     commandName: "token",
     abstract: "Credentials of the brokers in the encrypted store.",
     discussion: "Works on the store in the state directory; a running gateway notices a change within a second.",
-    subcommands: [Set.self, List.self, Remove.self])
+    subcommands: [Set.self, List.self, Remove.self, Login.self])
 
   struct Set: ParsableCommand {
     static let configuration = CommandConfiguration(
