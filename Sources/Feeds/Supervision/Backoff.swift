@@ -6,7 +6,8 @@ public struct Backoff: Sendable {
 
   private let first: Int64
   private let most: Int64
-  private var attempts: Int64 = 0
+  /// Since the last reset.
+  public private(set) var attempts: Int64 = 0
   private var state: UInt64
 
   public init(firstNanos: Int64 = firstNanos, mostNanos: Int64 = mostNanos, seed: UInt64) {

@@ -95,6 +95,8 @@ public struct FeedSupervisor: Sendable {
 
   static let authFirstNanos: Int64 = 10_000_000_000
   static let authMostNanos: Int64 = 1_800_000_000_000
+  /// Quick attempts outside session hours.
+  static let nightAttempts = 2
   /// Longest that a login may take.
   static let loginNanosMax: Int64 = 60_000_000_000
 
@@ -266,7 +268,9 @@ public struct FeedSupervisor: Sendable {
   private mutating func retry(
     _ shard: Int, _ reason: FeedReason, atLeast least: Int64 = 0, _ now: Int64, _ actions: inout [Action]
   ) {
-    let wait = max(shards[shard].backoff.next(), least, isDay ? 0 : capability.timeouts.nightNanos)
+    // At night a blip is mended at once, too; what goes on is not worth more than a look now and then.
+    let isPatient = !isDay && shards[shard].backoff.attempts >= Self.nightAttempts
+    let wait = max(shards[shard].backoff.next(), least, isPatient ? capability.timeouts.nightNanos : 0)
     let wasOpen = shards[shard].hasSocket
     retryCount += 1
     enter(shard, .waiting, now)

@@ -21,7 +21,7 @@ public struct FeedTimeouts: Sendable {
   public var credentialsNanos: Int64 = 2_000_000_000
   /// Least wait after the broker said that there were too many attempts.
   public var limitNanos: Int64 = 30_000_000_000
-  /// Least wait outside session hours.
+  /// Least wait outside session hours, after the first attempts.
   public var nightNanos: Int64 = 30_000_000_000
   /// A socket that carries nothing is closed after this long, unless it is the only one.
   public var idleNanos: Int64 = 30_000_000_000
