@@ -218,7 +218,7 @@ final class BrokerRig: CustomStringConvertible {
   func isServed(_ seconds: Double = 20) async -> Bool {
     let called = SystemClock().nowNanos()
     return await run(seconds) {
-      guard status.state.isUsable else { return false }
+      guard status.state.isUsable, status.reason == .none else { return false }
       let since = max(called, board.liveSince(of: 0))
       return wanted.keys.allSatisfy { (last[$0]?.receivedTime ?? 0) >= since } && isWhole
     }
@@ -240,6 +240,9 @@ final class BrokerRig: CustomStringConvertible {
   func sees(_ state: FeedState, _ reason: FeedReason, within seconds: Double) async -> Bool {
     await run(seconds) { trail.contains(FeedMoment(state, reason)) }
   }
+
+  /// No connection was left behind.
+  func hasOneConnection() async -> Bool { await run(5) { exchange.statistics.connections == 1 } }
 
   /// Requests of the feed that show credentials.
   var attempts: UInt64 {
