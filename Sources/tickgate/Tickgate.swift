@@ -11,7 +11,7 @@ struct Tickgate: AsyncParsableCommand {
     version: version,
     subcommands: [
       ServeCommand.self, SimCommand.self, SubCommand.self, KeysCommand.self, ClientsCommand.self,
-      SymbolsCommand.self, CheckConfigCommand.self, DecodeCommand.self, VersionCommand.self,
+      FeedsCommand.self, SymbolsCommand.self, CheckConfigCommand.self, DecodeCommand.self, VersionCommand.self,
     ])
 }
 

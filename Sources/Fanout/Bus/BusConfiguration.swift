@@ -16,6 +16,8 @@ public struct BusConfiguration: Sendable {
   public var receiveQueueMax: Int32 = 100_000
   /// How long `stop` may wait for what is queued to leave.
   public var lingerMillis: Int32 = 200
+  /// How often the states of the feeds are published when nothing changes.
+  public var feedStatusNanos: Int64 = 5_000_000_000
   /// Lets endpoints be reachable from other machines and users. The bus has no authentication.
   public var allowsPublicBind = false
   /// CPU of the bus thread; nil: any.

@@ -44,6 +44,8 @@ struct BusLoop: ~Copyable {
   private static let ticksPerTurnMax = 256
   /// Longest sleep: bounds how late losses are reported.
   private static let sleepMillis = 1000
+  /// The same while somebody follows the states of the feeds: bounds how late a change is published.
+  private static let statusSleepMillis = 100
   private static let reportIntervalNanos: Int64 = 10_000_000_000
   private static let pollItemsMax = 4
 
@@ -59,6 +61,7 @@ struct BusLoop: ~Copyable {
   private var reader: TickReader
   private let tick: UnsafeMutablePointer<Tick>
   private let pollItems: UnsafeMutablePointer<zmq_pollitem_t>
+  private var feedStatusWatch: FeedStatusWatch
   private var reportedAt: Int64
   private var reported = BusStatistics()
   private var reportedDrops: UInt64 = 0
@@ -98,6 +101,8 @@ struct BusLoop: ~Copyable {
     pollItems = .allocate(capacity: Self.pollItemsMax)
     pollItems.initialize(repeating: zmq_pollitem_t(), count: Self.pollItemsMax)
     reportedAt = SystemClock.monotonicNanos()
+    feedStatusWatch = FeedStatusWatch(
+      surroundings.board, heartbeatNanos: configuration.feedStatusNanos, nowNanos: reportedAt)
     // A ring keeps its sleepers, so a bus that is started again must not register again.
     if !shared.isRegistered.exchange(true, ordering: .relaxed) { surroundings.ring.register(shared.ringWaker) }
   }
@@ -111,7 +116,9 @@ struct BusLoop: ~Copyable {
   mutating func run() {
     while !shared.isStopping.load(ordering: .acquiring) {
       if !turn() { sleep() }
-      reportLosses()
+      let now = SystemClock.monotonicNanos()
+      publishFeedStatus(nowNanos: now)
+      reportLosses(nowNanos: now)
     }
     publishOrders()
     let released = publisher.releaseWants()
@@ -148,6 +155,14 @@ struct BusLoop: ~Copyable {
     let updates = shared.orders.takeAll()
     for update in updates { publisher.publish(update) }
     return updates.count
+  }
+
+  /// What is new counts as told though nobody listens: whoever subscribes hears the next heartbeat.
+  private mutating func publishFeedStatus(nowNanos: Int64) {
+    let due = feedStatusWatch.due(nowNanos: nowNanos)
+    if due.isEmpty || !publisher.hasStatusSubscribers { return }
+    let wallNanos = surroundings.clock.nowNanos()
+    for told in due { publisher.publish(told.status, feed: told.feed, wallNanos: wallNanos) }
   }
 
   private mutating func publishTicks() -> Int {
@@ -197,7 +212,8 @@ struct BusLoop: ~Copyable {
       pollItems[count] = Self.item(socket: ingestHandle)
       count += 1
     }
-    guard zmq_poll(pollItems, Int32(count), Self.sleepMillis) > 0 else { return }
+    let sleepMillis = publisher.hasStatusSubscribers ? Self.statusSleepMillis : Self.sleepMillis
+    guard zmq_poll(pollItems, Int32(count), sleepMillis) > 0 else { return }
     if pollItems[1].revents != 0 { shared.controlWaker.drain() }
     if followsRing, pollItems[2].revents != 0 { shared.ringWaker.drain() }
   }
@@ -211,10 +227,9 @@ struct BusLoop: ~Copyable {
   }
 
   /// Says what went wrong since the last report, as one line.
-  private mutating func reportLosses() {
-    let now = SystemClock.monotonicNanos()
-    guard now - reportedAt >= Self.reportIntervalNanos else { return }
-    reportedAt = now
+  private mutating func reportLosses(nowNanos: Int64) {
+    guard nowNanos - reportedAt >= Self.reportIntervalNanos else { return }
+    reportedAt = nowNanos
     let seen = shared.counters.snapshot
     let drops = shared.counters.dropsTotal
     defer {

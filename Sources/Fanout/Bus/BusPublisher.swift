@@ -21,6 +21,11 @@ struct BusPublisher: ~Copyable {
   private let lastValues: LastValueTable
   private var book: SubscriptionBook
   private var topics: TopicTable
+  /// Of every feed, for its state; and whether somebody can match it.
+  private let statusTopics: [[UInt8]]
+  private var statusMatches: [Bool]
+  /// Whether somebody can match one of them.
+  private(set) var hasStatusSubscribers = false
   private var encoder: TickEncoder
   private let payload: UnsafeMutableRawPointer
   private let frame: UnsafeMutableRawBufferPointer
@@ -34,6 +39,8 @@ struct BusPublisher: ~Copyable {
     self.lastValues = lastValues
     book = SubscriptionBook(registry: registry)
     topics = TopicTable(registry: registry)
+    statusTopics = feedNames.map { Array(Topics.status(ofFeed: $0).utf8) }
+    statusMatches = feedNames.map { _ in false }
     let encoder = TickEncoder(registry: registry, feedNames: feedNames)
     payload = .allocate(byteCount: encoder.bytesMax(.depth), alignment: 16)
     self.encoder = encoder
@@ -70,8 +77,14 @@ struct BusPublisher: ~Copyable {
       let bytes = UnsafeRawBufferPointer(rebasing: frame[..<min(Int(count), frame.count)])
       if book.onFrame(bytes, wants: &wants) { hasChanged = true }
     }
-    if hasChanged { topics.invalidate() }
+    if hasChanged { filtersChanged() }
     return taken
+  }
+
+  private mutating func filtersChanged() {
+    topics.invalidate()
+    for feed in statusTopics.indices { statusMatches[feed] = book.filters.matches(statusTopics[feed]) }
+    hasStatusSubscribers = statusMatches.contains(true)
   }
 
   /// Shows the present subscriptions in the statistics; called once they are in force.
@@ -121,6 +134,15 @@ struct BusPublisher: ~Copyable {
       topic.withUTF8 { send(topic: UnsafeRawBufferPointer($0), payload: json) }
     }
     counters.ordersSent.add()
+  }
+
+  /// The state of a feed, if somebody can match it.
+  func publish(_ status: FeedStatus, feed: Int, wallNanos: Int64) {
+    guard statusMatches[feed] else { return }
+    statusTopics[feed].withUnsafeBytes { topic in
+      FeedStatusText.encode(status, wallNanos: wallNanos).withUnsafeBytes { send(topic: topic, payload: $0) }
+    }
+    counters.statusesSent.add()
   }
 
   private func send(topic: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) {

@@ -31,6 +31,8 @@ public struct BusStatistics: Sendable, Equatable {
   /// Market-data messages handed to the socket, one per tick and topic, whatever the number of subscribers.
   public var messagesSent: UInt64 = 0
   public var ordersSent: UInt64 = 0
+  /// States of feeds.
+  public var statusesSent: UInt64 = 0
   /// Times that the queue of a subscriber was found full. From then until that subscriber has read half its queue, the
   /// library drops its new messages without saying how many; other subscribers lose nothing.
   public var queueOverflows: UInt64 = 0
@@ -67,6 +69,7 @@ final class BusCounters: Sendable {
   let ticksRead = BusCounter()
   let messagesSent = BusCounter()
   let ordersSent = BusCounter()
+  let statusesSent = BusCounter()
   let queueOverflows = BusCounter()
   let sendErrors = BusCounter()
   let laps = BusCounter()
@@ -88,6 +91,7 @@ final class BusCounters: Sendable {
     copy.ticksRead = ticksRead.value
     copy.messagesSent = messagesSent.value
     copy.ordersSent = ordersSent.value
+    copy.statusesSent = statusesSent.value
     copy.queueOverflows = queueOverflows.value
     copy.sendErrors = sendErrors.value
     copy.laps = laps.value

@@ -53,6 +53,9 @@ struct FilterSet {
     return found
   }
 
+  /// Whether some prefix selects the topic.
+  func matches(_ topic: [UInt8]) -> Bool { topic.withUnsafeBytes { matches(common: $0, endings: [[]]) } != 0 }
+
   // FNV-1a: a hash that can be asked after every byte.
   private static let start: UInt64 = 0xCBF2_9CE4_8422_2325
 

@@ -20,6 +20,9 @@ public enum Topics {
   /// `NSE_RELIANCE_`: what all topics of an instrument begin with.
   public static func prefix(_ key: InstrumentKey) -> String { "\(key.exchange.code)_\(key.symbol)_" }
 
+  /// `STATUS_zerodha_FEED`: the state of a feed, under its name as it is configured.
+  public static func status(ofFeed name: String) -> String { "STATUS_\(name)_FEED" }
+
   /// Mode of a topic: its last part, in any case. Nil when that is no mode or fewer than three parts are there.
   public static func mode(of topic: some StringProtocol) -> Mode? {
     let suffix = lastPart(of: topic).uppercased()

@@ -63,6 +63,8 @@ public struct FanoutConfiguration: Sendable {
   public var pacedIntervalNanos: Int64 = 120_000_000
   /// How long the subscriptions of a paced client that left wait for its return.
   public var pacedRestoreNanos: Int64 = 60_000_000_000
+  /// How often clients that asked for the states of the feeds are told them when nothing changes.
+  public var feedStatusNanos: Int64 = 10_000_000_000
   /// Ticks taken from the ring per turn of the loop, so that control messages are served under any load.
   public var ticksPerTurnMax = 4096
   /// How long clients may take to read their close frames when the server stops.
@@ -114,6 +116,7 @@ public struct FanoutConfiguration: Sendable {
     let times = [
       ("handshakeTimeoutNanos", handshakeTimeoutNanos), ("authTimeoutNanos", authTimeoutNanos),
       ("pongTimeoutNanos", pongTimeoutNanos), ("stopTimeoutNanos", stopTimeoutNanos),
+      ("feedStatusNanos", feedStatusNanos),
     ]
     for (name, value) in times where value < 1 { return "\(name) must be positive: \(value)" }
     if !(1...Self.loopsMax).contains(loops) { return "loops must be 1 to \(Self.loopsMax): \(loops)" }

@@ -113,12 +113,13 @@ extension FanoutLoop {
     let index = Int(client.socket.index)
     let keyBefore = client.session.principal?.keyID
     let reply = client.session.onMessage(message, in: context, wallNanos: shared.clock.nowNanos())
-    if client.session.wantsOrders { orderClients.insert(index) } else { orderClients.remove(index) }
+    followEvents(client)
     if reply.isAlone { sockets.fence(client.socket) }
     sendText(client, reply.text)
     if reply.isAlone { sockets.fence(client.socket) }
     if reply.isRefusal { ticks.statistics.authenticationsFailed += 1 }
     if let violation = reply.close { return close(client, violation) }
+    for event in reply.events { sendText(client, event) }
     if !reply.records.isEmpty { sendRecords(client, reply.records) }
     guard client.phase == .open else { return }
     if let policy = reply.policy { setPolicy(policy, of: client) }
@@ -148,18 +149,9 @@ extension FanoutLoop {
     if !records.isEmpty { sendRecords(client, records) }
   }
 
-  /// Order events reach every connection of the user that asked, as they came and in order.
-  func deliver(_ update: OrderUpdate) {
-    for index in orderClients {
-      guard let client = clients[index], client.session.principal?.userID == update.userID else { continue }
-      sendText(client, update.json)
-      ticks.statistics.orderUpdatesDelivered += 1
-    }
-  }
-
   // MARK: Sending
 
-  private func sendText(_ client: FanoutClient, _ text: [UInt8]) {
+  func sendText(_ client: FanoutClient, _ text: [UInt8]) {
     guard client.phase == .open, let base = scratch.baseAddress else { return }
     separate(client)
     let header = FrameWriter.writeHeader(.text, payloadCount: text.count, to: base)

@@ -54,6 +54,9 @@ final class FanoutLoop: LoopHandler {
   private var indicesUsed = 0
   /// Clients that want order events.
   var orderClients: Set<Int> = []
+  /// Clients that want the states of the feeds.
+  var feedStatusClients: Set<Int> = []
+  var feedStatusWatch: FeedStatusWatch
   /// Monotonic time of the latest turn or sweep.
   private(set) var nowNanos: Int64
   /// When ticks that are being collected are due; `.max` when there are none.
@@ -75,6 +78,8 @@ final class FanoutLoop: LoopHandler {
     inflater = deflateWindowBits == nil ? nil : PayloadInflater()
     clients = Array(repeating: nil, count: sockets.limits.socketsMax)
     nowNanos = SystemClock.monotonicNanos()
+    feedStatusWatch = FeedStatusWatch(
+      context.board, heartbeatNanos: shared.configuration.feedStatusNanos, nowNanos: nowNanos)
     scratch = .allocate(byteCount: FrameWriter.controlFrameBytesMax, alignment: 16)
   }
 
@@ -172,6 +177,7 @@ final class FanoutLoop: LoopHandler {
     ticks.forget(index)
     context.subscriptions.removeAll(client: client.socket.index)
     orderClients.remove(index)
+    feedStatusClients.remove(index)
     client.phase = .closing
   }
 
@@ -207,6 +213,7 @@ final class FanoutLoop: LoopHandler {
       look(at: client)
     }
     for index in 0..<indicesUsed { checkAge(index) }
+    tellFeedStatus()
     if ticks.condemnedCount > 0 { closeCondemned() }
     applyWants()
   }

@@ -18,6 +18,7 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
   private let lastValues: LastValueTable
   private let keys: any KeyVerifying
   private let board: FeedBoard
+  private let upstream: UpstreamStates
   private let epochMillis: Int64
   private let wakers: [Waker]
   private let counters: [FanoutCounters]
@@ -34,11 +35,13 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
   ///   - lastValues: has a row for every instrument of the registry.
   ///   - wanted: told what clients want, from the loops' threads.
   ///   - board: the first feed's name is what replies call the broker.
+  ///   - upstream: what has become of each instrument at its broker; without it everything counts as pending.
   ///   - epochNanos: start of the sequences, since the Unix epoch; nil for the time of this call.
   public init(
     configuration: FanoutConfiguration, registry: InstrumentRegistry, ring: TickRing, lastValues: LastValueTable,
-    wanted: any WantedSubscriptions, keys: any KeyVerifying, board: FeedBoard, log: Logger,
-    clock: any WallClock = SystemClock(), epochNanos: Int64? = nil
+    wanted: any WantedSubscriptions, keys: any KeyVerifying, board: FeedBoard,
+    upstream: UpstreamStates = UpstreamStates(count: 0), log: Logger, clock: any WallClock = SystemClock(),
+    epochNanos: Int64? = nil
   ) {
     precondition(lastValues.count >= registry.count, "the last-value table is smaller than the registry")
     let loops = min(max(configuration.loops, 1), FanoutConfiguration.loopsMax)
@@ -55,6 +58,7 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
     self.lastValues = lastValues
     self.keys = keys
     self.board = board
+    self.upstream = upstream
     epochMillis = (epochNanos ?? clock.nowNanos()) / 1_000_000
   }
 
@@ -164,7 +168,7 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
       instrumentCount: registry.count, clientsMax: sockets.limits.socketsMax, lastValues: lastValues)
     let context = SessionContext(
       rules: .init(configuration, feedNames: board.names, epochMillis: epochMillis), registry: registry, keys: keys,
-      board: board, subscriptions: index)
+      board: board, upstream: upstream, subscriptions: index)
     let deflater = configuration.makeDeflater()
     let ticks = TickFanout(
       .init(

@@ -34,6 +34,15 @@ enum Replies {
     }
   }
 
+  static func feedStatus(isSubscribed: Bool, requestID: JSONView?) -> [UInt8] {
+    object { json in
+      json.member("type", isSubscribed ? "subscribe_feed_status" : "unsubscribe_feed_status")
+      json.member("status", "success")
+      json.member("message", isSubscribed ? "Subscribed to feed status" : "Unsubscribed from feed status")
+      write(requestID, to: &json)
+    }
+  }
+
   static func brokerInfo(broker: String, adapterStatus: String, userID: String) -> [UInt8] {
     object { json in
       json.member("type", "broker_info")

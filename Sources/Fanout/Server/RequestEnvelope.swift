@@ -7,12 +7,14 @@ import JSONText
 /// What a client can ask for.
 package enum Action: Sendable, Equatable {
   case authenticate, subscribe, unsubscribe, unsubscribeAll, subscribeOrders, unsubscribeOrders
+  case subscribeFeedStatus, unsubscribeFeedStatus
   case brokerInfo, supportedBrokers, ping
 
   private static let names: [(name: StaticString, action: Action)] = [
     ("ping", .ping), ("authenticate", .authenticate), ("auth", .authenticate), ("subscribe", .subscribe),
     ("unsubscribe", .unsubscribe), ("unsubscribe_all", .unsubscribeAll), ("subscribe_orders", .subscribeOrders),
-    ("unsubscribe_orders", .unsubscribeOrders), ("get_broker_info", .brokerInfo),
+    ("unsubscribe_orders", .unsubscribeOrders), ("subscribe_feed_status", .subscribeFeedStatus),
+    ("unsubscribe_feed_status", .unsubscribeFeedStatus), ("get_broker_info", .brokerInfo),
     ("get_supported_brokers", .supportedBrokers),
   ]
 
@@ -45,6 +47,7 @@ struct RequestEnvelope {
   var snapshot: JSONView?
   var maxRate: JSONView?
   var policy: JSONView?
+  var state: JSONView?
   var requestID: JSONView?
   var timestamp: JSONView?
   var pingID: JSONView?
@@ -69,6 +72,7 @@ struct RequestEnvelope {
       case key.isString("snapshot"): snapshot = value
       case key.isString("max_rate"): maxRate = value
       case key.isString("policy"): policy = value
+      case key.isString("state"): state = value
       case key.isString("request_id"): requestID = value
       case key.isString("timestamp"): timestamp = value
       case key.isString("_pingId"): pingID = value

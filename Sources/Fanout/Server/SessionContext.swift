@@ -37,17 +37,19 @@ package struct SessionContext {
   package let registry: InstrumentRegistry
   package let keys: any KeyVerifying
   package let board: FeedBoard
+  let upstream: UpstreamStates
   package let subscriptions: SubscriptionIndex
   let parsing: MessageParsing
 
   package init(
-    rules: Rules, registry: InstrumentRegistry, keys: any KeyVerifying, board: FeedBoard,
+    rules: Rules, registry: InstrumentRegistry, keys: any KeyVerifying, board: FeedBoard, upstream: UpstreamStates,
     subscriptions: SubscriptionIndex
   ) {
     self.rules = rules
     self.registry = registry
     self.keys = keys
     self.board = board
+    self.upstream = upstream
     self.subscriptions = subscriptions
     parsing = MessageParsing()
   }
@@ -57,6 +59,11 @@ package struct SessionContext {
 
   /// `adapter_status` of that feed: whether its prices are current.
   var adapterStatus: String { board.state(of: 0).isUsable ? "connected" : "disconnected" }
+
+  /// How every feed is, a message each.
+  func feedStatuses(wallNanos: Int64) -> [[UInt8]] {
+    board.names.indices.map { FeedStatusText.encode(board.status(of: $0), wallNanos: wallNanos) }
+  }
 
   /// Nil when the registry does not know it.
   func instrument(_ requested: RequestedInstrument) -> UInt32? {

@@ -22,6 +22,8 @@ package struct SessionReply {
   package var isAlone = false
   /// A key was refused.
   package var isRefusal = false
+  /// JSON objects that follow the text, each a message of its own.
+  package var events: [[UInt8]] = []
   /// Records of the binary stream that follow the text.
   package var records: [UInt8] = []
   /// The connection asked for another treatment of its market data.
@@ -43,6 +45,8 @@ package struct SessionState {
   package var form: EntryFlags = []
   /// Order events of the user go to this connection.
   package private(set) var wantsOrders = false
+  /// So do the states of the feeds.
+  package private(set) var wantsFeedStatus = false
   private var failedAttempts = 0
   var patterns = PatternBudget()
   private let authDeadlineNanos: Int64
@@ -95,6 +99,11 @@ package struct SessionState {
     case .subscribeOrders, .unsubscribeOrders:
       wantsOrders = action == .subscribeOrders
       return SessionReply(Replies.orders(isSubscribed: wantsOrders, requestID: envelope.requestID))
+    case .subscribeFeedStatus, .unsubscribeFeedStatus:
+      wantsFeedStatus = action == .subscribeFeedStatus
+      var reply = SessionReply(Replies.feedStatus(isSubscribed: wantsFeedStatus, requestID: envelope.requestID))
+      if wantsFeedStatus { reply.events = context.feedStatuses(wallNanos: wallNanos) }
+      return reply
     case .brokerInfo: return SessionReply(try brokerInfo(context))
     case .supportedBrokers: return SessionReply(Replies.supportedBrokers(context.rules.supportedBrokers))
     case .ping:
@@ -115,6 +124,7 @@ package struct SessionState {
       // What the old user asked for is not the new one's.
       context.subscriptions.removeAll(client: client)
       wantsOrders = false
+      wantsFeedStatus = false
     }
     self.principal = principal
     guard let broker = context.broker else {

@@ -8,6 +8,8 @@ struct SubscribeOptions {
   var wantsSequence = false
   /// The last value at once, flagged.
   var wantsSnapshot = false
+  /// How far each instrument is on its way to be subscribed at the broker, in the acknowledgement.
+  var wantsState = false
   /// Least time between two messages of one instrument; nil for no limit.
   var intervalNanos: Int64?
   /// `max_rate` as it was written.
@@ -21,6 +23,7 @@ struct SubscribeOptions {
   init(_ envelope: RequestEnvelope) throws(RequestError) {
     wantsSequence = envelope.seq?.bool == true
     wantsSnapshot = envelope.snapshot?.bool == true
+    wantsState = envelope.state?.bool == true
     if let value = envelope.maxRate, !value.isNull {
       guard value.kind == .integer || value.kind == .real, let rate = value.double, Self.rateRange.contains(rate) else {
         throw Self.invalid("max_rate", value, "a number of updates per second from 0.01 to 1000")

@@ -29,7 +29,7 @@ struct Subscriber {
     }
     guard let instrument = context.instrument(requested) else { return .unknown }
     if room == 0, !context.subscriptions.contains(client: client, instrument, mode) { return .full }
-    return .active(sequence: add(instrument))
+    return .active(sequence: add(instrument), context.upstream[instrument])
   }
 
   /// All that match, or none when they are more than the client may have.
@@ -41,7 +41,20 @@ struct Subscriber {
     let added = matches.ids.count { !context.subscriptions.contains(client: client, $0, mode) }
     if matches.isCut || added > room { return .full }
     for instrument in matches.ids { _ = add(instrument) }
-    return .matched(matches.ids.count)
+    return .matched(matches.ids.count, leastState(of: matches.ids))
+  }
+
+  /// What can be said of all: rejected as soon as one is, else pending as soon as one is.
+  private func leastState(of instruments: [UInt32]) -> UpstreamState {
+    var isActive = true
+    for instrument in instruments {
+      switch context.upstream[instrument] {
+      case .rejected: return .rejected
+      case .none, .pending: isActive = false
+      case .active: break
+      }
+    }
+    return isActive ? .active : .pending
   }
 
   private var room: Int { max(0, context.rules.subscriptionsMax - context.subscriptions.count(client: client)) }

@@ -7,9 +7,9 @@ import Market
 
 /// What became of one entry of a subscribe request.
 enum SubscribeOutcome {
-  case active(sequence: UInt64)
-  /// A pattern, and how many instruments it stands for.
-  case matched(Int)
+  case active(sequence: UInt64, UpstreamState)
+  /// A pattern, how many instruments it stands for, and how far the last of them is.
+  case matched(Int, UpstreamState)
   /// The registry does not know it.
   case unknown
   /// The client has all the subscriptions that it may have.
@@ -51,12 +51,15 @@ struct SubscribeReply {
   }
 
   mutating func add(_ instrument: RequestedInstrument, _ outcome: SubscribeOutcome) {
+    var state = UpstreamState.rejected
     JSONMembers.beginEntry(instrument, in: &entries)
     switch outcome {
-    case .active(let sequence):
+    case .active(let sequence, let upstream):
+      state = upstream
       entries.verbatim(activeTail)
       if options.wantsSequence { entries.member("seq", Int64(clamping: sequence)) }
-    case .matched(let count):
+    case .matched(let count, let upstream):
+      state = upstream
       entries.verbatim(activeTail)
       entries.member("matched", Int64(count))
     case .failed(let message):
@@ -76,6 +79,7 @@ struct SubscribeReply {
       hasFailures = true
       entries.verbatim(fullTail)
     }
+    if options.wantsState { entries.member("state", state.name) }
     entries.endObject()
   }
 

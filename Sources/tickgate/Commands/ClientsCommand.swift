@@ -22,29 +22,11 @@ struct ClientsCommand: ParsableCommand {
 
   func run() throws {
     let loaded = try SettingsLoader.load(settings)
-    let directory = loaded.string(.stateDirectory)
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.member("command", "clients")
-    writer.endObject()
-    let reply = try ask(writer.bytes, directory)
+    let reply = try RunningGateway.ask("clients", directory: loaded.string(.stateDirectory))
     if json { return print(String(decoding: reply.raw, as: UTF8.self)) }
-    let rows = (reply["clients"]?.elements ?? []).map { row in Self.columns.map { Self.text(row[$0.1]) } }
+    let rows = (reply["clients"]?.elements ?? []).map { row in Self.columns.map { RunningGateway.text(row[$0.1]) } }
     print(Columns.text([Self.columns.map(\.0)] + rows), terminator: "")
-    let totals = (reply["totals"]?.members ?? []).map { "\($0.0) \(Self.text($0.1))" }
+    let totals = (reply["totals"]?.members ?? []).map { "\($0.0) \(RunningGateway.text($0.1))" }
     print(totals.joined(separator: ", "))
-  }
-
-  private func ask(_ request: [UInt8], _ directory: String) throws -> JSONValue {
-    do {
-      if let reply = try AdminClient.request(request, directory: directory) { return reply }
-    } catch {
-      throw Exit.because("\(error)", code: Exit.failure)
-    }
-    throw Exit.because("no gateway runs on the state directory \(directory)", code: Exit.unavailable)
-  }
-
-  private static func text(_ value: JSONValue?) -> String {
-    value?.string ?? value.map { String(decoding: $0.raw, as: UTF8.self) } ?? ""
   }
 }

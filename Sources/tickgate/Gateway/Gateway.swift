@@ -1,6 +1,7 @@
 // The composition: makes every part, joins them by the contracts of Market, starts them in order and stops them in
 // reverse. The only place that knows all of them.
 
+import Brokerage
 import Fanout
 import Feeds
 import Glibc
@@ -77,7 +78,7 @@ struct Gateway {
     fanoutConfiguration.tls = try tlsContext()
     let fanout = FanoutService(
       configuration: fanoutConfiguration, registry: assembly.registry, ring: ring, lastValues: lastValues,
-      wanted: feeds, keys: keys, board: board, log: log, clock: clock)
+      wanted: feeds, keys: keys, board: board, upstream: feeds.upstream, log: log, clock: clock)
     keys.addRevocationListener(fanout)
 
     var started: [any Service] = []
@@ -86,6 +87,8 @@ struct Gateway {
     }
     if let exchange = assembly.exchange { add("simulator") { exchange.stop() } }
     if let dailyRefresh = assembly.dailyRefresh { started.append(dailyRefresh) }
+    assembly.credentials.brokers.onChange { feeds.credentialsChanged($0) }
+    started.append(assembly.credentialWatch)
     do {
       let webSocketPort = try fanout.start()
       add("fanout") { fanout.stop() }
@@ -100,8 +103,9 @@ struct Gateway {
         wanted: feeds, board: board, ingest: targets, clock: clock, log: log)
       try bus.start()
       add("bus") { bus.stop() }
-      let admin = try AdminServer(directory: settings.string(.stateDirectory)) { request in
-        ClientCommands(service: fanout).answer(request) ?? KeyCommands(store: keys).answer(request)
+      let admin = try AdminServer(directory: settings.string(.stateDirectory)) { [clock] request in
+        ClientCommands(service: fanout).answer(request)
+          ?? FeedCommands(board: board, clock: clock).answer(request) ?? KeyCommands(store: keys).answer(request)
       }
       admin.start()
       add("administration") { admin.stop() }
@@ -137,7 +141,11 @@ struct Gateway {
 
   private func feedConfiguration(_ backend: BackendKind) throws(TLSError) -> FeedConfiguration {
     var configuration = FeedConfiguration()
-    configuration.tls = try TLSClientContext()
+    let authorities = settings.string(.feedsTLSAuthorities)
+    configuration.tls = try TLSClientContext(authorities: authorities.isEmpty ? .system : .file(authorities))
+    configuration.sharing = FeedSharing(rawValue: settings.string(.feedsSharing)) ?? .failover
+    configuration.failoverNanos = seconds(.feedsFailoverSeconds)
+    configuration.returnNanos = seconds(.feedsReturnSeconds)
     configuration.backend = backend
     configuration.lingerNanos = Int64(settings.integer(.feedsUnsubscribeLingerMillis)) * 1_000_000
     configuration.seed = UInt64.random(in: 0 ... .max)

@@ -68,6 +68,8 @@ final class BusHarness {
     var configuration = BusConfiguration()
     configuration.publish = ["tcp://127.0.0.1:*"]
     configuration.ingest = "tcp://127.0.0.1:*"
+    // Only for tests that are about it.
+    configuration.feedStatusNanos = 3600 * 1_000_000_000
     adjust(&configuration)
     let targets = BusIngestTargets(
       feed: 1, ticks: ingestTicks, sequencerWaker: Waker(), orderSinks: [orders], cacheInvalidation: invalidations)

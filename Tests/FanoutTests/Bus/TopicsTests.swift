@@ -37,6 +37,12 @@ import Testing
     #expect(Topics.parse(text, in: Self.registry) == nil)
   }
 
+  @Test func `the topic of a feed's state has its name as it is and is no instrument's`() {
+    #expect(Topics.status(ofFeed: "zerodha") == "STATUS_zerodha_FEED")
+    #expect(Topics.status(ofFeed: "My_Feed") == "STATUS_My_Feed_FEED")
+    #expect(Topics.want(ofSubscription: "STATUS_zerodha_FEED", in: Self.registry) == nil)
+  }
+
   @Test func `a subscription to one instrument is a want, anything else a filter`() {
     func want(_ topic: String) -> Want? { Topics.want(ofSubscription: topic, in: Self.registry) }
     #expect(want("NSE_RELIANCE_LTP") == Want(0, .ltp, delta: 1))

@@ -34,6 +34,7 @@ final class SessionBench {
   var session: SessionState
   let context: SessionContext
   let lastValues: LastValueTable
+  let upstream = UpstreamStates(count: serverInstruments.count)
   var sequencer: TickSequencer
   static let epochMillis: Int64 = 1_795_000_000_123
 
@@ -44,6 +45,7 @@ final class SessionBench {
     let rules = SessionContext.Rules(configuration, feedNames: feeds, epochMillis: Self.epochMillis)
     context = SessionContext(
       rules: rules, registry: registry, keys: TestKeys(), board: FeedBoard(names: feeds),
+      upstream: upstream,
       subscriptions: SubscriptionIndex(instrumentCount: registry.count, clientsMax: 4, lastValues: lastValues))
     session = SessionState(client: 0, rules: rules, nowNanos: 1000)
   }

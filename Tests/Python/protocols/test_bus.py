@@ -33,13 +33,13 @@ class Subscriber:
         return frames[0].decode(), json.loads(frames[1])
 
     def topics(self, seconds):
-        """All topics heard in a time."""
+        """All topics heard in a time, apart from the heartbeats of the feeds."""
         heard = set()
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             if self.socket.poll(int(left * 1000) + 1):
                 heard.add(self.receive()[0])
-        return heard
+        return {topic for topic in heard if not topic.startswith("STATUS_")}
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+import JSONText
+import Market
+
+/// What the administration socket tells about the feeds.
+struct FeedCommands: Sendable {
+  let board: FeedBoard
+  let clock: any WallClock
+
+  /// A request object to a reply object; nil when it is about something else.
+  func answer(_ request: JSONValue) -> [UInt8]? {
+    guard request["command"]?.string == "feeds" else { return nil }
+    let now = clock.nowNanos()
+    return AdminReply.success { writer in
+      writer.key("feeds")
+      writer.beginArray()
+      for feed in board.names.indices { Self.write(board.status(of: feed), now, to: &writer) }
+      writer.endArray()
+    }
+  }
+
+  /// Times that are not known are left out.
+  private static func write(_ feed: FeedStatus, _ now: Int64, to writer: inout JSONWriter) {
+    writer.beginObject()
+    writer.member("name", feed.name)
+    writer.member("state", feed.state.name)
+    writer.member("reason", feed.reason.name)
+    if feed.since > 0 { writer.member("since", feed.since / nanosPerMilli) }
+    if feed.lastPayload > 0 { writer.member("age_ms", max(0, now - feed.lastPayload) / nanosPerMilli) }
+    writer.member("used", Int64(feed.used))
+    writer.member("limit", Int64(feed.limit))
+    writer.member("sockets", Int64(feed.sockets))
+    writer.member("silent", Int64(feed.silent))
+    writer.member("reconnects", Int64(clamping: feed.reconnects))
+    if feed.tokenObtained > 0 { writer.member("token_age_ms", max(0, now - feed.tokenObtained) / nanosPerMilli) }
+    writer.member("rejected", Int64(clamping: feed.rejected))
+    writer.endObject()
+  }
+
+  private static let nanosPerMilli: Int64 = 1_000_000
+}
