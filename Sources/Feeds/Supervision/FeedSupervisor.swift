@@ -339,7 +339,8 @@ public struct FeedSupervisor: Sendable {
     switch shards[shard].phase {
     case .idle: break
     case .waiting: if now >= shards[shard].retryAt { ask(shard, now, &actions) }
-    case .asking, .connecting, .authenticating:
+    case .asking: if now - shards[shard].since >= Self.loginNanosMax { retry(shard, .network, now, &actions) }
+    case .connecting, .authenticating:
       if now - shards[shard].since >= timeouts.openNanos { retry(shard, .network, now, &actions) }
     case .subscribing, .up:
       if now - shards[shard].lastAlive >= timeouts.silenceNanos { return retry(shard, .stall, now, &actions) }
