@@ -72,9 +72,18 @@ extension FeedSupervisor {
     _ = feed.on(.access(shard: 0, attempt: 2, nil), now: now)
     _ = feed.on(.connected(shard: 0), now: now)
     _ = feed.on(.opened(shard: 0), now: now)
+    _ = feed.sweep(now)
+    _ = feed.on(.alive(shard: 0), now: now)
+    #expect(feed.state == .stale, "that nothing is subscribed yet proves nothing")
     _ = feed.messages(now: now)
     _ = feed.on(.alive(shard: 0), now: now)
     #expect(feed.state == .stale && feed.reason == .stall)
+    var empty = feed
+    _ = empty.on(.want(1, nil, isIndex: false), now: now)
+    _ = empty.messages(now: now + second)
+    _ = empty.sweep(now + 2 * second)
+    _ = empty.on(.alive(shard: 0), now: now + 2 * second)
+    #expect(empty.state.isUsable, "what carries nothing has nothing to say")
     var closed = feed
     _ = closed.sweep(now, inSession: 0)
     _ = closed.on(.alive(shard: 0), now: now)
