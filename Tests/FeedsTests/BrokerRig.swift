@@ -218,7 +218,7 @@ final class BrokerRig: CustomStringConvertible {
   func isServed(_ seconds: Double = 20) async -> Bool {
     let called = SystemClock().nowNanos()
     return await run(seconds) {
-      guard status.state.isUsable else { return false }
+      guard status.state.isUsable, status.reason == .none else { return false }
       let since = max(called, board.liveSince(of: 0))
       return wanted.keys.allSatisfy { (last[$0]?.receivedTime ?? 0) >= since } && isWhole
     }
@@ -241,6 +241,9 @@ final class BrokerRig: CustomStringConvertible {
     await run(seconds) { trail.contains(FeedMoment(state, reason)) }
   }
 
+  /// No connection was left behind.
+  func hasOneConnection() async -> Bool { await run(5) { exchange.statistics.connections == 1 } }
+
   /// Requests of the feed that show credentials.
   var attempts: UInt64 {
     let statistics = exchange.statistics
@@ -260,63 +263,4 @@ extension FeedTimeouts {
     timeouts.symbolNanos = oneSecond
     return timeouts
   }
-}
-
-extension SimulatedBroker {
-  var capability: FeedCapability {
-    switch self {
-    case .kite: .kite
-    case .angel: .angel
-    case .upstox: .upstox
-    case .dhan: .dhan
-    }
-  }
-
-  func definition(
-    _ exchange: SimulatedExchange, _ listings: [FeedListing], instruments: Int, _ capability: FeedCapability,
-    name: String? = nil
-  ) -> FeedDefinition {
-    let name = name ?? self.name
-    return switch self {
-    case .kite: .kite(name: name, url: exchange.url, listings: listings, capability: capability)
-    case .angel:
-      .angel(name: name, url: exchange.url, listings: listings, instrumentCount: instruments, capability: capability)
-    case .upstox:
-      .upstox(name: name, url: exchange.url, listings: listings, instrumentCount: instruments, capability: capability)
-    case .dhan:
-      .dhan(name: name, url: exchange.url, listings: listings, instrumentCount: instruments, capability: capability)
-    }
-  }
-
-  /// The exchange's word for what a wanted mode is asked for as.
-  func modeName(_ mode: Mode, isIndex: Bool) -> String {
-    switch self {
-    case .kite: ["ltp", "quote", "full"][mode.index]
-    case .angel: ["ltp", "quote", "snap_quote"][mode.index]
-    case .upstox: ["ltpc", "full", "full"][mode.index]
-    case .dhan: ["ticker", "quote", isIndex ? "quote" : "full"][mode.index]
-    }
-  }
-}
-
-/// Lines of a log, taken by the feed's thread and read by the test's.
-final class LogLines: Sendable {
-  private let lines = Mutex<[String]>([])
-
-  var all: [String] { lines.withLock { $0 } }
-  func append(_ line: String) { lines.withLock { $0.append(line) } }
-  func clear() { lines.withLock { $0 = [] } }
-}
-
-struct LineRecorder: LogHandler {
-  let lines: LogLines
-  var metadata = Logger.Metadata()
-  var logLevel = Logger.Level.debug
-
-  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-    get { metadata[key] }
-    set { metadata[key] = newValue }
-  }
-
-  func log(event: LogEvent) { lines.append("\(event.message)") }
 }

@@ -34,7 +34,7 @@ private final class PairRig {
   private(set) var ticks: [Tick] = []
 
   init(
-    _ brokers: [SimulatedBroker], _ adjust: (inout FeedConfiguration) -> Void,
+    _ brokers: [SimulatedBroker], mode: Mode = .quote, _ adjust: (inout FeedConfiguration) -> Void,
     timeouts: (inout FeedTimeouts) -> Void = { _ in }
   ) throws {
     var quiet = Logger(label: "exchange")
@@ -72,7 +72,7 @@ private final class PairRig {
       credentials: Credentials(feeds: Dictionary(uniqueKeysWithValues: providers)), calendar: .alwaysOpen,
       log: Logger(label: "feed") { _ in LineRecorder(lines: lines) })
     try feeds.start()
-    feeds.apply(ids.map { Want($0, .quote, delta: 1) })
+    feeds.apply(ids.map { Want($0, mode, delta: 1) })
   }
 
   deinit {
@@ -164,5 +164,23 @@ private final class PairRig {
         #expect(!isDouble || later.exchangeTime > earlier.exchangeTime, "a tick came twice")
       }
     }
+  }
+
+  /// Last prices alone cannot be put in order: two feeds that take turns would jump back and forth.
+  @Test func `where nothing tells the order, one feed keeps the word until it falls silent`() async throws {
+    let rig = try PairRig([.kite, .kite], mode: .ltp, { $0.sharing = .arbitrate })
+    #expect(await rig.run { rig.ticks.count > 100 && rig.subscribed(1) == rig.ids.count })
+    rig.forget()
+    #expect(await rig.run { rig.ticks.count > 500 })
+    // A feed may have kept silent for a second where the machine is busy, but not often.
+    let switches = rig.ids.map { id in
+      let feeds = rig.ticks.filter { $0.instrument == id }.map(\.feed)
+      return zip(feeds, feeds.dropFirst()).count { $0 != $1 }
+    }
+    #expect(switches.reduce(0, +) < 10, "\(switches)")
+    let speaker = Int(try #require(rig.ticks.last).feed)
+    rig.exchanges[speaker].inject(Fault(.mute, durationNanos: 60 * oneSecond))
+    rig.forget()
+    #expect(await rig.run { Set(rig.ticks.filter { $0.feed != speaker }.map(\.instrument)) == Set(rig.ids) })
   }
 }

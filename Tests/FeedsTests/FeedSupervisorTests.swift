@@ -58,6 +58,40 @@ extension FeedSupervisor {
     #expect(feed.sweep(16 * second) == [.ask(shard: 0, attempt: 2, isRefused: false)])
   }
 
+  /// Else a broker that stays mute would be usable again and again, and nobody would take over.
+  @Test func `after a mute connection a new one is live with its first data only`() {
+    var feed = supervisor()
+    feed.bringUp()
+    var now: Int64 = 0
+    while !feed.sweep(now).contains(.hangUp(shard: 0)), now < 200 * second {
+      now += second
+      _ = feed.on(.alive(shard: 0), now: now)
+    }
+    now += second
+    #expect(feed.sweep(now) == [.ask(shard: 0, attempt: 2, isRefused: false)])
+    _ = feed.on(.access(shard: 0, attempt: 2, nil), now: now)
+    _ = feed.on(.connected(shard: 0), now: now)
+    _ = feed.on(.opened(shard: 0), now: now)
+    _ = feed.sweep(now)
+    _ = feed.on(.alive(shard: 0), now: now)
+    #expect(feed.state == .stale, "that nothing is subscribed yet proves nothing")
+    _ = feed.messages(now: now)
+    _ = feed.on(.alive(shard: 0), now: now)
+    #expect(feed.state == .stale && feed.reason == .stall)
+    var empty = feed
+    _ = empty.on(.want(1, nil, isIndex: false), now: now)
+    _ = empty.messages(now: now + second)
+    _ = empty.sweep(now + 2 * second)
+    _ = empty.on(.alive(shard: 0), now: now + 2 * second)
+    #expect(empty.state.isUsable, "what carries nothing has nothing to say")
+    var closed = feed
+    _ = closed.sweep(now, inSession: 0)
+    _ = closed.on(.alive(shard: 0), now: now)
+    #expect(closed.state.isUsable, "silence is no fault outside of a session")
+    _ = feed.on(.payload(shard: 0, ticks: 1), now: now)
+    #expect(feed.state == .live && feed.reason == .none)
+  }
+
   /// Data every 250 ms, then none, while heartbeats go on: what users call connected but mute.
   @Test func `a mute feed is quiet, then stale, then connected anew`() {
     var feed = supervisor()

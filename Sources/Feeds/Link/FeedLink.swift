@@ -223,6 +223,8 @@ final class FeedLink: FeedSocketOwner {
     for message in supervisor.messages(now: now) { send(message, now: now) }
     let touched = supervisor.planner.takeTouched()
     guard !touched.isEmpty else { return }
+    // What the sockets carry has changed: the next look must not judge them by what it was.
+    nextLookAt = now
     for instrument in touched {
       let state = supervisor.planner.state(of: instrument)
       surroundings.upstream.set(instrument, state)

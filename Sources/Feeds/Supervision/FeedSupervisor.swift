@@ -99,6 +99,8 @@ public struct FeedSupervisor: Sendable {
   static let nightAttempts = 2
   /// Longest that a login may take.
   static let loginNanosMax: Int64 = 60_000_000_000
+  /// A socket that has carried nothing for so long is not about to.
+  private static let emptyNanos: Int64 = 1_000_000_000
 
   public init(capability: FeedCapability, lingerNanos: Int64, seed: UInt64) {
     precondition((1...64).contains(capability.socketsMax))
@@ -370,7 +372,7 @@ public struct FeedSupervisor: Sendable {
       return retry(shard, .stall, now, &actions)
     }
     let subscribed = planner.instruments(on: shard).count
-    if subscribed == 0 || !isInSession { shards[shard].mustSpeak = false }
+    if hasNothingToSay(shard, isInSession, now) { shards[shard].mustSpeak = false }
     switch shards[shard].monitor.judge(subscribed: subscribed, isInSession: isInSession, now: now) {
     case .fine: shards[shard].isQuiet = false
     case .quiet: shards[shard].isQuiet = true
@@ -379,6 +381,13 @@ public struct FeedSupervisor: Sendable {
       shards[shard].staleSince = now
       shards[shard].reason = .stall
     }
+  }
+
+  /// Whether silence of the connection means nothing. One that has just opened is empty too, until it is told what to
+  /// carry.
+  private func hasNothingToSay(_ shard: Int, _ isInSession: Bool, _ now: Int64) -> Bool {
+    guard planner.instruments(on: shard).isEmpty else { return !isInSession }
+    return planner.emptySince(shard).map { now - $0 >= Self.emptyNanos } ?? false
   }
 
   private static func nanos(_ seconds: Int?) -> Int64 { Int64(min(max(seconds ?? 0, 0), 86_400)) * 1_000_000_000 }

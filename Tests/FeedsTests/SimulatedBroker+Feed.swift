@@ -1,0 +1,43 @@
+// What a test needs to know of a simulated broker to serve it with the real feed. Values.
+
+import Feeds
+import Market
+import Normalize
+import Simulator
+
+extension SimulatedBroker {
+  var capability: FeedCapability {
+    switch self {
+    case .kite: .kite
+    case .angel: .angel
+    case .upstox: .upstox
+    case .dhan: .dhan
+    }
+  }
+
+  func definition(
+    _ exchange: SimulatedExchange, _ listings: [FeedListing], instruments: Int, _ capability: FeedCapability,
+    name: String? = nil
+  ) -> FeedDefinition {
+    let name = name ?? self.name
+    return switch self {
+    case .kite: .kite(name: name, url: exchange.url, listings: listings, capability: capability)
+    case .angel:
+      .angel(name: name, url: exchange.url, listings: listings, instrumentCount: instruments, capability: capability)
+    case .upstox:
+      .upstox(name: name, url: exchange.url, listings: listings, instrumentCount: instruments, capability: capability)
+    case .dhan:
+      .dhan(name: name, url: exchange.url, listings: listings, instrumentCount: instruments, capability: capability)
+    }
+  }
+
+  /// The exchange's word for what a wanted mode is asked for as.
+  func modeName(_ mode: Mode, isIndex: Bool) -> String {
+    switch self {
+    case .kite: ["ltp", "quote", "full"][mode.index]
+    case .angel: ["ltp", "quote", "snap_quote"][mode.index]
+    case .upstox: ["ltpc", "full", "full"][mode.index]
+    case .dhan: ["ticker", "quote", isIndex ? "quote" : "full"][mode.index]
+    }
+  }
+}
