@@ -31,6 +31,8 @@ struct TickGate: ~Copyable {
     var feed: UInt8
     var mode: UInt8
     var hasVolume: Bool
+    /// `time` is the exchange's, not ours.
+    var isTimed: Bool
     var time: Int64
     var received: Int64
     var volume: Int64
@@ -43,6 +45,8 @@ struct TickGate: ~Copyable {
   private static let modeNanos: Int64 = 5_000_000_000
   /// A day's volume that falls is a new day, when the tick is so much newer.
   private static let dayNanos: Int64 = 3_600_000_000_000
+  /// Where neither time nor volume tells the order, a feed keeps the word for so long.
+  private static let wordNanos: Int64 = 1_000_000_000
 
   let sharing: FeedSharing
   private let count: Int
@@ -88,32 +92,31 @@ struct TickGate: ~Copyable {
     return race(tick, rows.assumingMemoryBound(to: Row.self) + Int(tick.pointee.instrument))
   }
 
-  /// The exchange's time where the feed sends one, of whole seconds at some brokers; the day's volume, which only grows,
-  /// is finer.
+  /// The exchange's time where both feeds send one, of whole seconds at some brokers; the day's volume, which only
+  /// grows, is finer. Our own time says nothing about the order: the late one of a pair has the later one.
   private mutating func race(_ tick: UnsafePointer<Tick>, _ row: UnsafeMutablePointer<Row>) -> Bool {
-    let time =
-      tick.pointee.has(.exchangeTime)
-      ? tick.pointee.exchangeTime
-      : tick.pointee.has(.lastTradeTime) ? tick.pointee.lastTradeTime : tick.pointee.receivedTime
+    let isTimed = tick.pointee.has(.exchangeTime) || tick.pointee.has(.lastTradeTime)
+    let time = tick.pointee.has(.exchangeTime) ? tick.pointee.exchangeTime : tick.pointee.lastTradeTime
     let feed = Int(tick.pointee.feed)
     let hasVolume = tick.pointee.mode >= Mode.quote.rawValue && tick.pointee.has(.volume)
     if row.pointee.received != 0, row.pointee.feed != tick.pointee.feed {
       let age = tick.pointee.receivedTime - row.pointee.received
       if tick.pointee.mode < row.pointee.mode, age < Self.modeNanos { return drop(feed) }
-      let volumes = hasVolume && row.pointee.hasVolume ? tick.pointee.volume - row.pointee.volume : 0
-      if volumes < 0, time - row.pointee.time < Self.dayNanos { return drop(feed) }
-      if volumes == 0 {
-        if tick.pointee.ltp == row.pointee.ltp, time <= row.pointee.time {
-          races[feed].lagged += 1
-          races[feed].lagNanos += max(age, 0)
-          return false
-        }
-        if time <= row.pointee.time { return drop(feed) }
+      let areTimed = isTimed && row.pointee.isTimed
+      let haveVolume = hasVolume && row.pointee.hasVolume
+      let volumes = haveVolume ? tick.pointee.volume - row.pointee.volume : 0
+      if volumes < 0, (areTimed ? time - row.pointee.time : age) < Self.dayNanos { return drop(feed) }
+      let isLater = areTimed ? time > row.pointee.time : !haveVolume && age >= Self.wordNanos
+      if volumes == 0, !isLater {
+        guard tick.pointee.ltp == row.pointee.ltp else { return drop(feed) }
+        races[feed].lagged += 1
+        races[feed].lagNanos += max(age, 0)
+        return false
       }
     }
     races[feed].led += 1
     row.pointee = Row(
-      feed: tick.pointee.feed, mode: tick.pointee.mode, hasVolume: hasVolume, time: time,
+      feed: tick.pointee.feed, mode: tick.pointee.mode, hasVolume: hasVolume, isTimed: isTimed, time: time,
       received: tick.pointee.receivedTime, volume: tick.pointee.volume, ltp: tick.pointee.ltp)
     return true
   }

@@ -33,6 +33,8 @@ final class ExchangeConnection {
   /// Last ping or pong of the client.
   var lastLifeNanos: Int64
   var nextPingNanos = Int64.max
+  /// Faults that concern this connection and those that were open with it.
+  var faults: [Fault.Kind] = []
   /// A fault lets nothing out any more.
   var isDead = false
 

@@ -128,7 +128,7 @@ extension ExchangeLoop {
     if case .ping(let period) = session.heartbeat { connection.nextPingNanos = nowNanos + period }
     counters.connects.add(1, ordering: .relaxed)
     counters.connections.store(UInt64(sinks.count), ordering: .relaxed)
-    for fault in standing { apply(fault, to: connection) }
+    follow(connection)
   }
 
   // MARK: Keeping alive

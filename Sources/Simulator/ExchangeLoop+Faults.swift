@@ -16,7 +16,15 @@ extension ExchangeLoop {
     for change in schedule.advance(nowNanos: nowNanos) { apply(change) }
   }
 
-  func apply(_ change: FaultSchedule.Change) {
+  /// Everything is as without faults.
+  func clearFaults() {
+    for connection in openConnections { connection.faults = [] }
+    attemptsToTurnAway = 0
+    for change in schedule.clear() { apply(change) }
+    follow()
+  }
+
+  private func apply(_ change: FaultSchedule.Change) {
     switch change {
     case .begin(let fault):
       log.notice("fault begins", metadata: ["fault": "\(fault.kind)"])
@@ -25,27 +33,50 @@ extension ExchangeLoop {
     case .again(let fault): strike(fault)
     case .end(let fault):
       log.notice("fault ends", metadata: ["fault": "\(fault.kind)"])
-      end(fault)
+      if fault.kind == .expire { door.tokens.restore() }
+      follow()
     }
   }
 
   private func begin(_ fault: Fault) {
-    switch fault.kind {
-    case .refuse: door.isRefusing = true
-    case .collapse(let percent):
-      collapsePercent = percent
-      isRateStale = true
-    case .slowTLS(let delay): acceptDelayNanos = delay
-    case .badHeartbeat:
-      isHeartbeatWrong = true
-      for connection in openConnections {
-        send(connection, dialect.wrongHeartbeat.opcode, dialect.wrongHeartbeat.payload)
-      }
-    case .mute, .dead, .dropHalf:
-      if fault.durationNanos != nil { standing.append(fault) }
-      for connection in openConnections { apply(fault, to: connection) }
-    case .expire, .garbage, .halfFrame, .reset, .limit429: strike(fault)
+    strike(fault)
+    if fault.isForOpenConnections {
+      for connection in openConnections { connection.faults.append(fault.kind) }
     }
+    follow()
+    guard fault.kind == .badHeartbeat else { return }
+    for connection in openConnections {
+      send(connection, dialect.wrongHeartbeat.opcode, dialect.wrongHeartbeat.payload)
+    }
+  }
+
+  /// Sets what lasts by the faults that are under way; of several of one kind the last counts.
+  private func follow() {
+    door.isRefusing = false
+    collapsePercent = nil
+    acceptDelayNanos = 0
+    isHeartbeatWrong = false
+    standing = []
+    for fault in schedule.underWay where !fault.isForOpenConnections {
+      switch fault.kind {
+      case .refuse: door.isRefusing = true
+      case .collapse(let percent): collapsePercent = percent
+      case .slowTLS(let delay): acceptDelayNanos = delay
+      case .badHeartbeat: isHeartbeatWrong = true
+      case .mute, .dead, .dropHalf: standing.append(fault.kind)
+      case .expire, .garbage, .halfFrame, .reset, .limit429: break
+      }
+    }
+    isRateStale = true
+    for connection in openConnections { follow(connection) }
+  }
+
+  /// Sets what lasts for one connection.
+  func follow(_ connection: ExchangeConnection) {
+    let kinds = connection.faults + standing
+    connection.isDead = kinds.contains(.dead)
+    let isMute = connection.isDead || kinds.contains(.mute)
+    sinks[connection.sink].pointee.filter = isMute ? .all : kinds.contains(.dropHalf) ? .half : .none
   }
 
   /// What happens at a moment.
@@ -69,39 +100,6 @@ extension ExchangeLoop {
         sockets.reset(connection.socket)
       }
     case .refuse, .mute, .dead, .dropHalf, .collapse, .slowTLS, .badHeartbeat: break
-    }
-  }
-
-  /// Lays a lasting fault on one connection.
-  func apply(_ fault: Fault, to connection: ExchangeConnection) {
-    switch fault.kind {
-    case .mute: sinks[connection.sink].pointee.filter = .all
-    case .dropHalf: sinks[connection.sink].pointee.filter = .half
-    case .dead:
-      sinks[connection.sink].pointee.filter = .all
-      connection.isDead = true
-    default: break
-    }
-  }
-
-  private func end(_ fault: Fault) {
-    switch fault.kind {
-    case .refuse: door.isRefusing = false
-    case .expire: door.tokens.restore()
-    case .collapse:
-      collapsePercent = nil
-      isRateStale = true
-    case .slowTLS: acceptDelayNanos = 0
-    case .limit429: attemptsToTurnAway = 0
-    case .badHeartbeat: isHeartbeatWrong = false
-    case .mute, .dead, .dropHalf:
-      standing.removeAll { $0 == fault }
-      for connection in openConnections {
-        sinks[connection.sink].pointee.filter = .none
-        connection.isDead = false
-        for other in standing { apply(other, to: connection) }
-      }
-    case .garbage, .halfFrame, .reset: break
     }
   }
 

@@ -53,8 +53,8 @@ final class ExchangeLoop: LoopHandler {
 
   // Faults.
   var schedule: FaultSchedule
-  /// Faults under way that concern connections to come as well.
-  var standing: [Fault] = []
+  /// Faults under way that concern all connections, those to come as well.
+  var standing: [Fault.Kind] = []
   var collapsePercent: Int?
   var acceptDelayNanos: Int64 = 0
   /// Accepted connections that are served later, by time.
@@ -144,9 +144,10 @@ final class ExchangeLoop: LoopHandler {
         sockets.close(connection.socket)
       }
     case .inject(let fault):
+      // At once, so that it keeps its place among the other commands.
       schedule.add(fault, atNanos: nowNanos)
-    case .clearFaults:
-      for change in schedule.clear() { apply(change) }
+      advanceFaults()
+    case .clearFaults: clearFaults()
     case .rotateToken(let token): door.tokens.rotate(to: token)
     case .subscriptions(let gate): gate.open(.success(subscriptions()))
     case .stop:

@@ -224,6 +224,15 @@ import Testing
     }
   }
 
+  @Test func `a server that is not there is an answer at once`() async throws {
+    let url = try OneAnswerServer([]).url
+    let error = await error { try await refresh(.url(url), seconds: 50) }
+    guard case .network? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   @Test func `nothing is asked of an address that is not encrypted, but for this host`() async throws {
     for address in ["http://example.org/list", "ftp://127.0.0.1/list", "http://127.0.0.1.example.org/x", "list"] {
       #expect(await error { try await refresh(.url(address)) } == .badAddress(address))

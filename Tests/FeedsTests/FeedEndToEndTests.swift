@@ -11,9 +11,6 @@ import Synchronization
 import Testing
 import TickRing
 
-/// Both run the same tests: `TICKGATE_IO_BACKEND` names the other one.
-private let testBackend = getenv("TICKGATE_IO_BACKEND").map { BackendKind(rawValue: String(cString: $0))! } ?? .auto
-
 /// A gateway's left half: simulated exchange, feed service, ring.
 private final class Rig {
   let exchange: SimulatedExchange

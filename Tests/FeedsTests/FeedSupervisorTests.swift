@@ -51,11 +51,11 @@ extension FeedSupervisor {
   @Test func `a connection without any byte is given up`() {
     var feed = supervisor()
     feed.bringUp()
-    #expect(feed.sweep(9 * second).isEmpty)
-    #expect(feed.sweep(10 * second).contains(.hangUp(shard: 0)))
+    #expect(feed.sweep(14 * second).isEmpty)
+    #expect(feed.sweep(15 * second).contains(.hangUp(shard: 0)))
     #expect(feed.state == .reconnecting && feed.reason == .stall)
-    #expect(feed.sweep(10 * second + 1).isEmpty, "not at once")
-    #expect(feed.sweep(11 * second) == [.ask(shard: 0, attempt: 2, isRefused: false)])
+    #expect(feed.sweep(15 * second + 1).isEmpty, "not at once")
+    #expect(feed.sweep(16 * second) == [.ask(shard: 0, attempt: 2, isRefused: false)])
   }
 
   /// Data every 250 ms, then none, while heartbeats go on: what users call connected but mute.

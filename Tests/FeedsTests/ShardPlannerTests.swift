@@ -90,6 +90,26 @@ private func message(
     #expect(messages == [message(.unsubscribe, .quote, [2]), message(.subscribe, .quote, [3])])
   }
 
+  /// A look at the sockets may fall between a want and the messages that place it.
+  @Test func `only what was tried and found no room asks for a further socket`() {
+    var planner = planner(total: 2, sockets: 3, lingerNanos: 100 * second)
+    planner.opened(0, now: 0)
+    planner.want(1, .quote, now: 0)
+    #expect(planner.socketsWanted == 1)
+    _ = planner.messages(now: 50 * milli)
+    planner.want(2, .quote, now: second)
+    #expect(planner.socketsWanted == 1)
+    _ = planner.messages(now: second + 50 * milli)
+    planner.want(1, nil, now: 2 * second)
+    planner.want(3, .quote, now: 3 * second)
+    _ = planner.messages(now: 3 * second + 50 * milli)
+    #expect(planner.socketsWanted == 1, "the one that lingers makes room")
+    _ = planner.messages(now: 4 * second)
+    #expect(planner.state(of: 3) == .active)
+    planner.want(4, .quote, now: 5 * second)
+    #expect(planner.socketsWanted == 2)
+  }
+
   @Test func `instruments go where there is room when a socket dies`() {
     var planner = planner(total: 4, sockets: 2)
     for instrument in 0..<6 as Range<UInt32> { planner.want(instrument, .quote, now: 0) }

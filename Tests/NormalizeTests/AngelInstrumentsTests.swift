@@ -153,7 +153,7 @@ import Testing
        {"extra": [1, {"x": "]"}], "token": 1594, "symbol": "INFY-EQ", "name": "IN\\u0046Y \\"X\\"", "expiry": null,
         "strike": -1, "lotsize": 1, "instrumenttype": "", "exch_seg": "NSE", "tick_size": 5.0}
        ,
-       {"token": "1", "token": "2", "symbol": "A{}-EQ", "exch_seg": "NSE", "lotsize": "1", "tick_size": "5"}
+       {"token": "1", "token": "2", "symbol": "A{}-EQ", "name": "\\"}", "exch_seg": "NSE", "lotsize": "1", "tick_size": "5"}
       ]
 
       """

@@ -122,6 +122,8 @@ import Testing
       let master = try parse(Self.compact, order)
       #expect(master.feedNames == ["1/2"] && master.skipped == [.duplicate: 2])
     }
+    let withoutSeries = [rows[0], "NSE,E,4,EQUITY,0,ABC,1,ABC,,,,5,NA,ES,,ABC"]
+    #expect(try parse(Self.compact, withoutSeries).feedNames == ["1/4"])
   }
 
   @Test func `broken and unwanted rows are skipped and counted`() throws {

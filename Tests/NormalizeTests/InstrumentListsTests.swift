@@ -1,6 +1,7 @@
 // Long lists, in pieces as a network delivers them. TICKGATE_ROWS=150000 measures in release:
 // `TICKGATE_ROWS=150000 swift test -c release --filter InstrumentListsTests`.
 
+import Foundation
 import Glibc
 import Market
 import Normalize
@@ -31,6 +32,28 @@ import Testing
       let parts = SymbolText(row.instrument.symbol)
       #expect(parts?.underlying == row.instrument.name && parts?.expiryDay == row.instrument.expiryDay)
       #expect(parts?.strike == row.instrument.strike && parts?.kind == row.instrument.kind)
+    }
+  }
+
+  @Test(arguments: InstrumentFormat.allCases)
+  func `an oversized row costs itself only, however it is cut`(format: InstrumentFormat) throws {
+    let list = String(decoding: InstrumentLists.text(format.rawValue, rows: 40), as: UTF8.self)
+    let whole = try format.parse(Array(list.utf8))
+    let filler = String(repeating: "A", count: 40_000)
+    let isCSV = format == .kite || format == .dhan
+    let long = isCSV ? "\n\(filler)\n" : ",{\"symbol\":\"\(filler)\"},"
+    let half = list[..<(try #require(list.range(of: isCSV ? "\n" : "},", options: .backwards))).lowerBound]
+    let rest = list[half.endIndex...].drop { $0 != "\n" && $0 != "," }.dropFirst()
+    let text = Array((half + (isCSV ? "" : "}") + long + rest).utf8)
+    for size in [text.count, 20_000, 4096, 1000, 77] {
+      let reader = format.reader()
+      for at in stride(from: 0, to: text.count, by: size) {
+        try text.withUnsafeBytes {
+          try reader.read(UnsafeRawBufferPointer(rebasing: $0[at..<min(at + size, text.count)]))
+        }
+      }
+      let master = try reader.finish()
+      #expect(master.rows == whole.rows && master.skipped[.malformedRow] == 1, "\(size)")
     }
   }
 

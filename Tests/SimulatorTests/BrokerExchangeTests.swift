@@ -18,6 +18,7 @@ func withBroker(
   var configuration = ExchangeConfiguration()
   configuration.broker = broker
   configuration.seed = 42
+  configuration.ticksPerSecond = 1_000
   configuration.backend = testBackend
   change(&configuration)
   let exchange = try SimulatedExchange.start(configuration, clock: clock)

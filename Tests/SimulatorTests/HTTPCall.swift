@@ -29,7 +29,7 @@ struct HTTPCall {
       answer += chunk[0..<count]
     }
     let text = String(decoding: answer, as: UTF8.self)
-    let end = try #require(text.range(of: "\r\n\r\n"), "no head in \(text.prefix(200))")
+    guard let end = text.range(of: "\r\n\r\n") else { throw TestClientError.brokenProtocol("no HTTP answer") }
     head = String(text[..<end.lowerBound])
     body = Array(text[end.upperBound...].utf8)
     status = Int(head.split(separator: " ").dropFirst().first ?? "") ?? 0

@@ -149,8 +149,27 @@ final class TestClient {
     }
   }
 
+  /// What has come of a frame that is not whole yet.
+  private var unfinished: [UInt8] = []
+  var isInFrame: Bool { !unfinished.isEmpty }
+
+  /// Follows the frames of a server, which are not masked.
+  private func follow(_ bytes: [UInt8]) {
+    unfinished += bytes
+    while unfinished.count >= 2 {
+      let short = Int(unfinished[1])
+      let headerBytes = short < 126 ? 2 : short == 126 ? 4 : 10
+      guard unfinished.count >= headerBytes else { return }
+      let extended = unfinished[2..<headerBytes].reduce(0) { $0 << 8 | Int($1) }
+      let whole = headerBytes + (short < 126 ? short : extended)
+      guard unfinished.count >= whole else { return }
+      unfinished.removeFirst(whole)
+    }
+  }
+
   private func take(_ bytes: [UInt8]) throws {
     var bytes = bytes
+    follow(bytes)
     try bytes.withUnsafeMutableBytes { raw in
       connection.receive(raw)
       while true {

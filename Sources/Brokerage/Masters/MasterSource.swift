@@ -81,6 +81,15 @@ public enum MasterSource: Sendable {
     }
   }
 
+  /// Lives as long as the process. A host that is not there is an answer at once: whoever asks decides about another
+  /// try.
+  private static let client: HTTPClient = {
+    var configuration = HTTPClient.Configuration()
+    configuration.connectionPool.retryConnectionEstablishment = false
+    configuration.timeout.connect = .seconds(10)
+    return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+  }()
+
   private func download(
     _ url: String, _ headers: [Header], into intake: ListIntake, seconds: Int
   ) async throws(MasterError) {
@@ -91,7 +100,7 @@ public enum MasterSource: Sendable {
     for header in headers { request.headers.add(name: header.name, value: header.value) }
     let deadline = NIODeadline.now() + .seconds(Int64(seconds))
     do {
-      let response = try await HTTPClient.shared.execute(request, deadline: deadline)
+      let response = try await Self.client.execute(request, deadline: deadline)
       let code = Int(response.status.code)
       guard code == 200 else {
         throw code == 401 || code == 403

@@ -62,11 +62,13 @@ extension MasterTable {
     }
     let first = words.first ?? ""
     arguments += [first, first, limit]
-    // One row per instrument: the brokers' rows of it are looked up afterwards.
+    // One row per instrument: the brokers' rows of it are looked up afterwards. Cross joins keep to this order of
+    // tables, so that rows of earlier generations are not looked at.
     let keys = try Row.fetchAll(
       database,
       sql: """
-        SELECT DISTINCT symbol, exchange FROM instrument JOIN current ON current.generation = instrument.generation
+        SELECT DISTINCT symbol, exchange FROM current CROSS JOIN generation ON generation.id = current.generation
+        CROSS JOIN instrument ON instrument.id BETWEEN first_row AND first_row + row_count - 1
         WHERE \(conditions.joined(separator: " AND "))
         ORDER BY symbol = ? DESC, instr(symbol, ?) = 1 DESC, length(symbol), symbol, exchange LIMIT ?
         """, arguments: arguments)

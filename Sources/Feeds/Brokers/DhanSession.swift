@@ -18,6 +18,7 @@ public final class DhanSession: FeedSession {
   private var decoder: DhanDecoder
   /// Open interest and the previous close come in packets of their own.
   private var overlay: TickOverlay
+  private var asked: AskedModes
   private let memory = TickMemory()
 
   /// - Parameter instrumentCount: of the registry.
@@ -26,6 +27,7 @@ public final class DhanSession: FeedSession {
     self.names = names
     decoder = DhanDecoder(tokens: tokens, feed: feed, connection: .market)
     overlay = TickOverlay(count: instrumentCount)
+    asked = AskedModes(count: instrumentCount)
   }
 
   public var rejectedCount: UInt64 { decoder.counters.rejected }
@@ -49,7 +51,7 @@ public final class DhanSession: FeedSession {
     while true {
       switch decoder.next(into: memory.tick, book: memory.book) {
       case .tick:
-        if overlay.apply(memory.tick) {
+        if asked.covers(memory.tick), overlay.apply(memory.tick) {
           sink.submit(memory.tick, publishedNanos: receivedNanos)
           count &+= 1
         }
@@ -72,6 +74,7 @@ public final class DhanSession: FeedSession {
 
   public func frames(for message: ShardPlanner.Message) -> [FeedFrame] {
     guard message.verb != .change else { return [] }
+    asked.note(message)
     var writer = JSONWriter()
     writer.beginObject()
     writer.key("RequestCode")

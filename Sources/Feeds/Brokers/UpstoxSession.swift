@@ -11,6 +11,7 @@ public final class UpstoxSession: FeedSession {
   private let names: ListingTable
   private var decoder: UpstoxDecoder
   private var overlay: TickOverlay
+  private var asked: AskedModes
   private let memory = TickMemory()
   /// Begins the names of this socket's messages.
   private let name = String(UInt64.random(in: 0 ... .max), radix: 36)
@@ -22,6 +23,7 @@ public final class UpstoxSession: FeedSession {
     self.names = names
     decoder = UpstoxDecoder(keys: keys, feed: feed)
     overlay = TickOverlay(count: instrumentCount)
+    asked = AskedModes(count: instrumentCount)
   }
 
   public var rejectedCount: UInt64 { decoder.counters.rejected }
@@ -44,7 +46,7 @@ public final class UpstoxSession: FeedSession {
       switch decoder.next(into: memory.tick, book: memory.book) {
       case .tick:
         // A message may hold only what has changed.
-        if overlay.apply(memory.tick) {
+        if asked.covers(memory.tick), overlay.apply(memory.tick) {
           sink.submit(memory.tick, publishedNanos: receivedNanos)
           count &+= 1
         }
@@ -60,6 +62,7 @@ public final class UpstoxSession: FeedSession {
   /// JSON, in binary frames as the broker's own client sends it.
   public func frames(for message: ShardPlanner.Message) -> [FeedFrame] {
     messageCount &+= 1
+    asked.note(message)
     var writer = JSONWriter()
     writer.beginObject()
     writer.member("guid", "\(name)-\(messageCount)")

@@ -70,17 +70,18 @@ final class FeedLink: FeedSocketOwner {
 
   func onEvent(_ event: FeedSupervisor.Event, now: Int64) {
     for action in supervisor.on(event, now: now) { perform(action, now: now) }
-    report()
+    report(at: surroundings.clock.nowNanos())
   }
 
-  private func report() {
+  /// - Parameter wall: since when it is so, nanoseconds since the epoch.
+  private func report(at wall: Int64) {
     let (state, reason) = (supervisor.state, supervisor.reason)
     guard state != shown.state || reason != shown.reason else { return }
     let before = shown.state
     shown = (state, reason)
     let board = surroundings.board
     board.setReconnects(number, supervisor.retryCount)
-    board.set(state, reason: reason, of: number, now: surroundings.clock.nowNanos())
+    board.set(state, reason: reason, of: number, now: wall)
     let cause = reason == .none ? "" : " (\(reason.name))"
     let isRoutine = before.isUsable && state.isUsable
     log.log(
@@ -95,6 +96,8 @@ final class FeedLink: FeedSocketOwner {
       sessions[shard].reset()
       connect(shard, now: now)
     case .hangUp(let shard):
+      // A look-up that is under way must not open what was given up.
+      endpoints[shard] = nil
       lines[shard].hangUp()
     case .send(let message): send(message, now: now)
     case .noteRefusal: refused = used
@@ -176,8 +179,6 @@ final class FeedLink: FeedSocketOwner {
 
   func onFrame(_ frame: UnsafeRawBufferPointer, isText: Bool, shard: Int, now: Int64, _ sink: inout TickSink) {
     let received = surroundings.clock.nowNanos()
-    // The state first: a tick must not be older than the moment since which the feed counts as live.
-    if !isText, frame.count >= 2, shown.state != .live { onEvent(.alive(shard: shard), now: now) }
     let session = sessions[shard]
     let notice =
       isText ? session.onText(frame) : session.onBinary(frame, receivedNanos: received, &sink)
@@ -185,7 +186,8 @@ final class FeedLink: FeedSocketOwner {
     case .ticks(let count):
       if count == 0 { return onEvent(.alive(shard: shard), now: now) }
       _ = supervisor.on(.payload(shard: shard, ticks: count), now: now)
-      if shown.state != .live { report() }
+      // A tick must not be older than the moment since which the feed counts as live.
+      if shown.state != .live { report(at: received) }
       surroundings.board.touch(number, now: received)
     case .disconnect(let reason, let text):
       log.warning("\(label): the broker ends the connection: \(text)")

@@ -61,7 +61,7 @@ public struct FeedCapability: Sendable {
   /// Levels of a side that the sockets carry; 0 for ticks.
   public var deepLevels: UInt8 = 0
   /// WebSocket pings of ours, and how long any byte may stay away after one.
-  public var pingNanos: Int64 = 10_000_000_000
+  public var pingNanos: Int64 = 5_000_000_000
   public var pongNanos: Int64 = 10_000_000_000
   /// Connections per hour, over all sockets: what a broker tolerates of a client that cannot stay connected.
   public var connectsPerHour = 60

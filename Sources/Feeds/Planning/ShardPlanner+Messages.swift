@@ -51,6 +51,7 @@ extension ShardPlanner {
   }
 
   private mutating func place(_ now: Int64) {
+    homelessCount = 0
     guard !unplaced.isEmpty else { return }
     let waiting = unplaced
     unplaced = []
@@ -73,17 +74,19 @@ extension ShardPlanner {
         missing += 1
       }
     }
-    if missing > 0 { evict(missing, now) }
+    homelessCount = missing
+    if missing > 0 { homelessCount -= evict(missing, now) }
   }
 
-  /// Ends the lingering subscriptions that would end first, to make room.
-  private mutating func evict(_ count: Int, _ now: Int64) {
+  /// Ends the lingering subscriptions that would end first, to make room. Answers how many these are.
+  private mutating func evict(_ count: Int, _ now: Int64) -> Int {
     let oldest = lingering.sorted { (entries[$0]!.releaseAt, $0) < (entries[$1]!.releaseAt, $1) }.prefix(count)
     for instrument in oldest {
       lingering.remove(instrument)
       entries[instrument]!.releaseAt = now
       mark(instrument)
     }
+    return oldest.count
   }
 
   private func hasRoom(_ shard: Int, adding mode: Mode, removing: Mode? = nil) -> Bool {

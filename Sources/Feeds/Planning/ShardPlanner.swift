@@ -64,6 +64,8 @@ public struct ShardPlanner: Sendable {
   var shards: [Shard]
   /// Wanted, but on no socket.
   var unplaced: [UInt32] = []
+  /// How many of them no open socket had room for when they were last looked at.
+  var homelessCount = 0
   /// Wanted in another mode that finds no room; looked at again when something has ended.
   var stuck: Set<UInt32> = []
   /// Something has ended or changed its mode since the unplaced were looked at.
@@ -139,6 +141,7 @@ public struct ShardPlanner: Sendable {
   public mutating func opened(_ shard: Int, now: Int64) {
     closed(shard, now: now)
     shards[shard].isOpen = true
+    homelessCount = 0
     shards[shard].bucket = TokenBucket(perSecond: capability.messagesPerSecond, now: now)
     open(window: now)
   }
@@ -172,8 +175,8 @@ public struct ShardPlanner: Sendable {
   public var socketsWanted: Int {
     let byCount = (wantedCount + capability.limits.total - 1) / max(capability.limits.total, 1)
     let open = shards.lazy.filter(\.isOpen).count
-    // Limits by mode may need more than the count says.
-    let beyond = !unplaced.isEmpty && open >= byCount && open > 0 ? open + 1 : 0
+    // Limits by mode may need more than the count says. What has only just been wanted has not been tried yet.
+    let beyond = homelessCount > 0 && open >= byCount && open > 0 ? open + 1 : 0
     return min(capability.socketsMax, max(byCount, beyond, capability.isOpenWhenIdle ? 1 : 0))
   }
 

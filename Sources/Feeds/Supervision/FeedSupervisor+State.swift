@@ -48,7 +48,7 @@ extension FeedSupervisor.Shard {
     case .waiting: .reconnecting
     case .asking, .connecting: .connecting
     case .authenticating: .authenticating
-    case .subscribing: .subscribing
+    case .subscribing: mustSpeak ? .stale : .subscribing
     case .up: staleSince != .max ? .stale : isQuiet ? .quiet : .live
     }
   }

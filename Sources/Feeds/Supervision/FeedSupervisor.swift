@@ -64,6 +64,8 @@ public struct FeedSupervisor: Sendable {
     var staleSince: Int64 = .max
     /// Stale because too little comes, so that what comes does not end it.
     var hasCollapsed = false
+    /// The last connection was given up because it brought nothing: that a new one opens proves nothing, data does.
+    var mustSpeak = false
     var monitor: PayloadMonitor
     var backoff: Backoff
 
@@ -117,6 +119,7 @@ public struct FeedSupervisor: Sendable {
       shards[shard].monitor.note(ticks: ticks, now: now)
       shards[shard].isQuiet = false
       if !shards[shard].hasCollapsed { shards[shard].staleSince = .max }
+      shards[shard].mustSpeak = false
       receive(shard, now)
       return []
     case .alive(let shard):
@@ -240,7 +243,7 @@ public struct FeedSupervisor: Sendable {
 
   private mutating func receive(_ shard: Int, _ now: Int64) {
     shards[shard].lastAlive = now
-    guard shards[shard].phase == .subscribing else { return }
+    guard shards[shard].phase == .subscribing, !shards[shard].mustSpeak else { return }
     enter(shard, .up, now)
     shards[shard].wasUp = true
     shards[shard].reason = .none
@@ -294,6 +297,7 @@ public struct FeedSupervisor: Sendable {
     let wasOpen = shards[shard].hasSocket
     enter(shard, .idle, now)
     shards[shard].staleSince = .max
+    shards[shard].mustSpeak = false
     shards[shard].wasUp = false
     planner.closed(shard, now: now)
     if wasOpen { actions.append(.hangUp(shard: shard)) }
@@ -335,7 +339,8 @@ public struct FeedSupervisor: Sendable {
     switch shards[shard].phase {
     case .idle: break
     case .waiting: if now >= shards[shard].retryAt { ask(shard, now, &actions) }
-    case .asking, .connecting, .authenticating:
+    case .asking: if now - shards[shard].since >= Self.loginNanosMax { retry(shard, .network, now, &actions) }
+    case .connecting, .authenticating:
       if now - shards[shard].since >= timeouts.openNanos { retry(shard, .network, now, &actions) }
     case .subscribing, .up:
       if now - shards[shard].lastAlive >= timeouts.silenceNanos { return retry(shard, .stall, now, &actions) }
@@ -357,9 +362,11 @@ public struct FeedSupervisor: Sendable {
   private mutating func judge(_ shard: Int, _ isInSession: Bool, _ now: Int64, _ actions: inout [Action]) {
     if shards[shard].staleSince != .max {
       guard now - shards[shard].staleSince >= capability.timeouts.staleGraceNanos else { return }
+      shards[shard].mustSpeak = !shards[shard].hasCollapsed
       return retry(shard, .stall, now, &actions)
     }
     let subscribed = planner.instruments(on: shard).count
+    if subscribed == 0 || !isInSession { shards[shard].mustSpeak = false }
     switch shards[shard].monitor.judge(subscribed: subscribed, isInSession: isInSession, now: now) {
     case .fine: shards[shard].isQuiet = false
     case .quiet: shards[shard].isQuiet = true

@@ -2,8 +2,9 @@
 public struct FeedTimeouts: Sendable {
   /// From the attempt to the open WebSocket.
   public var openNanos: Int64 = 10_000_000_000
-  /// Without any byte, heartbeats included: the connection is dead.
-  public var silenceNanos: Int64 = 10_000_000_000
+  /// Without any byte, heartbeats and the answers to our pings included: the connection is dead. More than two ping
+  /// intervals, or the last ping would have no time to be answered.
+  public var silenceNanos: Int64 = 15_000_000_000
   /// Without market data: the feed is quiet, which is no fault by itself.
   public var quietNanos: Int64 = 5_000_000_000
   /// Without market data inside session hours, although the feed has a rhythm: the feed is stale.

@@ -20,7 +20,7 @@ enum TickSizes {
   /// 1, 2, 2.5 or 5 times a power of ten, within what the exchange has.
   static func isUsual(_ tick: Int64, on exchange: Exchange) -> Bool {
     switch exchange {
-    case .cds, .bcd: usual.contains(tick) && tick <= 5 * cent
+    case .cds, .bcd: usual.contains(tick)
     default: usual.contains(tick) && tick >= cent
     }
   }

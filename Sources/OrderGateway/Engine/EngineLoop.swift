@@ -172,7 +172,8 @@ extension EngineLoop {
     if !isFollowing { follow() }
     for _ in 0..<Self.ticksPerTurnMax {
       switch reader.read(into: tick) {
-      case .tick: engine.onTick(tick, into: &effects)
+      // A price outside the circuit limits cannot be one: nothing fills on it.
+      case .tick: if !tick.pointee.has(.suspect) { engine.onTick(tick, into: &effects) }
       case .empty: return absorbWants()
       case .lapped(let lost): heal(lost: lost)
       }
@@ -237,9 +238,9 @@ extension EngineLoop {
 
   /// - Parameter mode: what is enough; a row of a lower mode has no book, and the tick that has one is on its way.
   private mutating func showLastValue(of instrument: UInt32, inMode mode: Mode = .ltp) {
-    guard service.surroundings.lastValues.read(instrument, into: tick), tick.pointee.mode >= mode.rawValue else {
-      return
-    }
+    guard service.surroundings.lastValues.read(instrument, into: tick), tick.pointee.mode >= mode.rawValue,
+      !tick.pointee.has(.suspect)
+    else { return }
     engine.onTick(tick, into: &effects)
   }
 

@@ -44,6 +44,14 @@ public struct Fault: Sendable, Equatable {
     self.durationNanos = durationNanos
   }
 
+  /// Concerns the connections that are open when it begins, and no others.
+  var isForOpenConnections: Bool {
+    switch kind {
+    case .mute, .dead, .dropHalf: durationNanos == nil
+    default: false
+    }
+  }
+
   /// Names in the text form of a plan.
   public static let kindNames = [
     "refuse", "expire", "mute", "dead", "drophalf", "collapse", "garbage", "halfframe", "rst", "slowtls", "limit429",

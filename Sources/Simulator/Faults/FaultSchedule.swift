@@ -37,6 +37,9 @@ public struct FaultSchedule: Sendable {
     nextNanos = min(nextNanos, atNanos)
   }
 
+  /// Faults that have begun and not ended.
+  public var underWay: [Fault] { items.filter(\.isUnderWay).map(\.fault) }
+
   /// What has become due, the earliest first.
   public mutating func advance(nowNanos: Int64) -> [Change] {
     guard nowNanos >= nextNanos else { return [] }

@@ -39,7 +39,7 @@ struct FeedAssembly {
       loginsPerHourMax: settings.integer(.feedsLoginsPerHourMax), client: client, clock: clock, log: log)
     credentials = GatewayCredentials(brokers: provider)
     credentialWatch = CredentialWatchService(provider: provider, client: client)
-    let masters = brokers.isEmpty ? nil : try MasterAssembly(settings, clock: clock, log: log)
+    let masters = brokers.isEmpty ? nil : try MasterAssembly(settings, credentials: provider, clock: clock, log: log)
     var lists: [(name: String, master: InstrumentMaster)] = []
     var exchange: SimulatedExchange?
     for name in names {

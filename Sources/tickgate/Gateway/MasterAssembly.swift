@@ -18,11 +18,16 @@ struct MasterAssembly {
   let store: MasterStore
   private let refresh: MasterRefresh
   private let settings: Settings
+  private let credentials: (any CredentialProvider)?
   private let clock: any WallClock
   private let log: Logger
 
-  init(_ settings: Settings, clock: any WallClock, log: Logger) throws {
+  /// - Parameter credentials: of the feeds, for the list that asks for the login of the day; nil for none.
+  init(
+    _ settings: Settings, credentials: (any CredentialProvider)? = nil, clock: any WallClock, log: Logger
+  ) throws {
     self.settings = settings
+    self.credentials = credentials
     self.clock = clock
     self.log = log
     let directory = settings.string(.stateDirectory)
@@ -73,7 +78,7 @@ struct MasterAssembly {
   /// Fetches the lists of these brokers every day; brokers without a list are passed over.
   func dailyRefresh(of brokers: [String]) -> DailyMasterRefresh? {
     let lists = brokers.compactMap { BrokerList.of($0) }.map { list in
-      DailyList(list) { [source = source(of: list)] in source }
+      DailyList(list) { source(of: list) }
     }
     guard !lists.isEmpty else { return nil }
     return DailyMasterRefresh(
@@ -101,10 +106,9 @@ struct MasterAssembly {
   /// Login of the day, for the broker whose list asks for it.
   private func headers(of list: BrokerList) -> [MasterSource.Header] {
     guard list.broker == "zerodha" else { return [] }
-    let (key, token) = (settings.string(.zerodhaAPIKey), settings.string(.zerodhaAccessToken))
     let version = MasterSource.Header(name: "X-Kite-Version", value: "3")
-    guard !key.isEmpty, !token.isEmpty else { return [version] }
-    return [version, MasterSource.Header(name: "Authorization", value: "token \(key):\(token)")]
+    guard let login = credentials?.credentials(feed: list.broker) else { return [version] }
+    return [version, MasterSource.Header(name: "Authorization", value: "token \(login.apiKey):\(login.accessToken)")]
   }
 
   private static func key(of list: BrokerList) -> Key {
