@@ -1,7 +1,7 @@
 // What a feed logs in with, and who provides it. Secrets: never logged, never part of an error.
 
 /// What a broker's feed needs to log in. What a broker does not know is empty. Compared to see whether it changed.
-public struct FeedCredentials: Sendable, Equatable, CustomStringConvertible {
+public struct FeedCredentials: Sendable, Equatable, CustomStringConvertible, CustomReflectable {
   public var apiKey: String
   /// Access token; Angel's JWT.
   public var accessToken: String
@@ -18,10 +18,12 @@ public struct FeedCredentials: Sendable, Equatable, CustomStringConvertible {
   }
 
   public var description: String { "FeedCredentials(…)" }
+  /// Dumps and failed tests show nothing either.
+  public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// Leave to make one connection.
-public struct FeedAccess: Sendable, Equatable, CustomStringConvertible {
+public struct FeedAccess: Sendable, Equatable, CustomStringConvertible, CustomReflectable {
   public var credentials: FeedCredentials
   /// Address for this connection only, where the broker hands one out (Upstox); else nil.
   public var url: String?
@@ -32,6 +34,8 @@ public struct FeedAccess: Sendable, Equatable, CustomStringConvertible {
   }
 
   public var description: String { "FeedAccess(…)" }
+  /// Dumps and failed tests show nothing either.
+  public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// Why there is no leave to connect. Texts hold no secret.

@@ -6,6 +6,7 @@ import Glibc
 enum Exit {
   static let failure: Int32 = 1
   static let data: Int32 = 65
+  static let usage: Int32 = 64
   static let unavailable: Int32 = 69
   static let configuration: Int32 = 78
 

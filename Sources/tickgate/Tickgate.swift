@@ -10,7 +10,7 @@ struct Tickgate: AsyncParsableCommand {
     abstract: "Market data gateway, tick fan-out and paper-trading order gateway for OpenAlgo clients.",
     version: version,
     subcommands: [
-      ServeCommand.self, SimCommand.self, SubCommand.self, KeysCommand.self, ClientsCommand.self,
+      ServeCommand.self, SimCommand.self, SubCommand.self, KeysCommand.self, TokenCommand.self, ClientsCommand.self,
       FeedsCommand.self, SymbolsCommand.self, CheckConfigCommand.self, DecodeCommand.self, VersionCommand.self,
     ])
 }

@@ -73,6 +73,14 @@ public struct CredentialStore: Sendable {
     }
   }
 
+  /// Stores what a login gave, with the time it was obtained.
+  public func keep(_ tokens: BrokerSecrets, of broker: String) throws(CredentialError) {
+    try update { contents in
+      for field in tokens.fields { contents[broker, default: BrokerSecrets()][field] = tokens[field] }
+      contents[broker]?.obtainedNanos = tokens.obtainedNanos
+    }
+  }
+
   /// Forgets one secret of a broker, or all of them.
   public func remove(_ field: CredentialField?, of broker: String) throws(CredentialError) {
     guard BrokerAccount.named(broker) != nil else { throw .unknownBroker(broker) }

@@ -25,6 +25,15 @@ public struct FeedAccount: Sendable {
   }
 }
 
+extension FeedAccount {
+  /// What a login by hand works from, by precedence; the token file has no part in it.
+  public func secrets(stored: BrokerSecrets) -> BrokerSecrets {
+    var sources = CredentialSources(self)
+    sources.stored = stored
+    return sources.merged
+  }
+}
+
 /// Everything that is known for a feed at one time, and what would be used of it.
 struct CredentialSources: Sendable {
   let account: FeedAccount

@@ -204,10 +204,7 @@ public final class FeedCredentialProvider: CredentialProvider {
   /// Into the store, so that a restart needs no login.
   private func keep(_ tokens: BrokerSecrets, of broker: String) {
     do {
-      try store?.update { contents in
-        for field in tokens.fields { contents[broker, default: BrokerSecrets()][field] = tokens[field] }
-        contents[broker]?.obtainedNanos = tokens.obtainedNanos
-      }
+      try store?.keep(tokens, of: broker)
     } catch {
       log.error("the tokens of a login could not be stored", metadata: ["cause": "\(error)"])
     }

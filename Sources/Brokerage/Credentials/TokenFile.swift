@@ -28,6 +28,8 @@ public struct TokenFile: Sendable {
   private var taken: FileStamp?
   private var seen: (stamp: FileStamp, atNanos: Int64)?
   private var wasThere: Bool?
+  /// Why it could not be read at the last look, so that it is reported once.
+  private var flaw: CredentialError?
 
   public init(path: String) { self.path = path }
 
@@ -47,6 +49,7 @@ public struct TokenFile: Sendable {
         seen = nil
         return .unsettled
       }
+      flaw = nil
       taken = stamp
       switch Self.parse(content) {
       case .success(var secrets):
@@ -55,15 +58,15 @@ public struct TokenFile: Sendable {
       case .failure(let flaw): return .unusable("\(path): \(flaw.rawValue)")
       }
     } catch {
-      let isNew = wasThere != nil || taken != nil
-      wasThere = nil
+      defer { flaw = error }
       taken = nil
-      return isNew ? .unusable("\(error)") : .unchanged
+      return error == flaw ? .unchanged : .unusable("\(error)")
     }
   }
 
   private mutating func missing() -> Look {
     defer { wasThere = false }
+    flaw = nil
     taken = nil
     seen = nil
     return wasThere == false ? .unchanged : .gone

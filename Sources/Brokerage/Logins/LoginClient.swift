@@ -25,8 +25,11 @@ public final class LoginClient: Sendable {
     client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
   }
 
-  /// Must be called before the client is let go.
+  /// Ends the connections. A second time does nothing.
   public func shutdown() async { try? await client.shutdown() }
+
+  // A start that fails half-way shuts nothing down; the library insists on it.
+  deinit { try? client.syncShutdown() }
 
   /// - Parameter base: address of the login service; https, or http on loopback.
   func send(_ request: LoginRequest, to base: String) async -> Result<LoginReply, AccessFailure> {

@@ -16,6 +16,7 @@ struct CheckConfigCommand: ParsableCommand {
   func run() throws {
     if template { return print(SettingsText.configurationFile(), terminator: "") }
     let loaded = try SettingsLoader.load(settings)
+    do { _ = try CalendarFile.calendar(loaded) } catch { throw Exit.because("\(error)", code: Exit.configuration) }
     print(SettingsText.listing(loaded), terminator: "")
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Brokerage
 import Fanout
 import Feeds
 import Logging
@@ -31,6 +32,7 @@ struct ServeCommand: AsyncParsableCommand {
   /// What the user has to change decides the code: the configuration, or something outside the gateway.
   private static func code(of error: any Error) -> Int32 {
     switch error {
+    case is CalendarFile.Failure, is TOMLFile.Unreadable, is CredentialError: Exit.configuration
     case is FeedAssembly.Failure, is MasterAssembly.Failure, is FanoutError, is TLSError, is ExchangeError:
       Exit.configuration
     case LoopError.badAddress: Exit.configuration

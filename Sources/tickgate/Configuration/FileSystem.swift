@@ -11,6 +11,8 @@ enum FileSystem {
   /// Largest file that is read whole: an instrument list of all brokers stays well below.
   private static let bytesMax = 512 << 20
 
+  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
   static func read(_ path: String) throws(Failure) -> [UInt8] {
     let fd = open(path, O_RDONLY | O_CLOEXEC)
     guard fd >= 0 else { throw Failure(path: path, code: errno) }

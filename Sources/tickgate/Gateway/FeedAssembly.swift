@@ -60,7 +60,7 @@ struct FeedAssembly {
     definitions = lists.map { list in
       Self.definition(list.name, list.master.listings(in: registry), registry.count, settings, exchangePort: port)
     }
-    calendar = brokers.isEmpty ? .alwaysOpen : .india
+    calendar = brokers.isEmpty ? .alwaysOpen : try CalendarFile.calendar(settings)
   }
 
   private static func definition(

@@ -1,3 +1,0 @@
-import Brokerage
-import Testing
-@Suite struct StubTests { @Test func `x`() {} }
