@@ -7,6 +7,7 @@ import pytest
 import zmq
 from client import Client
 from gateway import Gateway, free_port, wait_until
+from test_feeds import broker, settings, write_token
 
 KEYS = [
     "type", "broker", "state", "reason", "age_ms", "timestamp", "since", "used", "limit", "sockets", "silent",
@@ -19,6 +20,7 @@ USABLE = {"live", "quiet"}
 REASONS = {"", "stall", "network", "auth", "serverClose", "limit"}
 # Heartbeats come every 10 s on the port and every 5 s on the bus.
 HEARTBEAT_SECONDS = 30
+RECOVERY_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +124,26 @@ def test_a_change_is_told_and_only_to_those_who_asked(own_gateway, client):
             assert state_of(client, "bus", {"live"})["age_ms"] >= 0
         for one in (bystander, ended):
             assert one.request({"action": "ping"})["type"] == "pong"
+
+
+def test_a_token_that_dies_is_told_with_its_cause_until_the_feed_is_back(make_gateway, tmp_path):
+    write_token(tmp_path, "first")
+    with broker("zerodha", tmp_path, "--fault", "expire@6s") as url:
+        gateway = make_gateway(settings("zerodha", url, tmp_path))
+        with Client(gateway, gateway.add_key()) as client:
+            client.subscribe("RELIANCE", mode=1)
+            client.tick("RELIANCE")
+            subscribe(client, ["zerodha"])
+            # The broker closes first; what it thinks of the token shows with the next attempt.
+            failed = state_of(client, "zerodha", {"authFailed"}, RECOVERY_SECONDS)
+            check_shape(failed)
+            assert failed["reason"] == "auth" and failed["age_ms"] >= 0
+            row = json.loads(gateway.command("feeds", "--json").stdout)["feeds"][0]
+            assert (row["name"], row["state"], row["reason"]) == ("zerodha", "authFailed", "auth")
+            write_token(tmp_path, "second")
+            back = state_of(client, "zerodha", USABLE, RECOVERY_SECONDS)
+            assert back["reason"] == "" and back["reconnects"] >= 1
+            client.fresh("RELIANCE")
 
 
 def test_a_stranger_must_authenticate_first(own_gateway):
