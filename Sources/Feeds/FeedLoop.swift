@@ -24,6 +24,7 @@ final class FeedLoop: LoopHandler {
   private let mailbox: Mailbox<FeedMessage>
   private let ingest: TickQueue?
   private let clock: any WallClock
+  private let board: FeedBoard
   private let links: [FeedLink]
   private let log: Logger
   /// Which links carry an instrument.
@@ -48,6 +49,7 @@ final class FeedLoop: LoopHandler {
     self.ingest = ingest
     self.log = log
     clock = surroundings.clock
+    board = surroundings.board
     self.routes = routes
     self.links = links
     let configuration = surroundings.configuration
@@ -123,7 +125,10 @@ final class FeedLoop: LoopHandler {
   func onSweep(nowNanos: Int64) {
     guard !isStopping else { return }
     for link in links { on(link) { $0.onSweep(now: nowNanos) } }
-    if routes.isShared { lookAtFailover(now: nowNanos) }
+    if routes.isShared {
+      lookAtFailover(now: nowNanos)
+      for feed in links.indices { board.setRace(feed, sink.gate.races[feed]) }
+    }
   }
 
   func hasWork() -> Bool { !mailbox.isEmpty || !(ingest?.isEmpty ?? true) }
@@ -155,7 +160,7 @@ final class FeedLoop: LoopHandler {
   }
 
   private func apply(_ wants: [Want], now: Int64) {
-    for want in wants where want.levels == 0 && book.apply(want) { route(want.instrument, now: now) }
+    for want in wants where book.apply(want) { route(want.instrument, now: now) }
   }
 
   /// Tells the feeds that speak for an instrument what is wanted of it.

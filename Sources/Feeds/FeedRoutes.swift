@@ -14,7 +14,7 @@ struct FeedRoutes: Sendable {
   init(_ definitions: [FeedDefinition], instrumentCount: Int) {
     var primaries = [UInt8](repeating: Self.none, count: instrumentCount)
     var backups = primaries
-    for (number, definition) in definitions.enumerated() where definition.capability.deepLevels == 0 {
+    for (number, definition) in definitions.enumerated() {
       for listing in definition.listings {
         let instrument = Int(listing.instrument)
         if primaries[instrument] == Self.none {

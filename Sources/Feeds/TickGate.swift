@@ -12,19 +12,6 @@ public enum FeedSharing: String, Sendable, CaseIterable {
   case arbitrate
 }
 
-/// What arbitration has seen of one feed.
-public struct FeedRace: Sendable, Equatable {
-  /// Ticks of the feed that came first, and that came after the same one of another feed.
-  public var led: UInt64 = 0
-  public var lagged: UInt64 = 0
-  /// How much later its late ones came, together.
-  public var lagNanos: Int64 = 0
-  /// Dropped because something newer had passed.
-  public var old: UInt64 = 0
-
-  public init() {}
-}
-
 struct TickGate: ~Copyable {
   /// The tick of an instrument that passed last.
   private struct Row: BitwiseCopyable {

@@ -6,14 +6,11 @@ public struct Want: Sendable, Equatable {
   public var instrument: UInt32
   public var mode: Mode
   public var delta: Int8
-  /// 0 for what travels in a tick; 20, 30, 50 or 200 for a deep book of as many levels, whatever the mode.
-  public var levels: UInt8
 
-  public init(_ instrument: UInt32, _ mode: Mode, delta: Int8, levels: UInt8 = 0) {
+  public init(_ instrument: UInt32, _ mode: Mode, delta: Int8) {
     self.instrument = instrument
     self.mode = mode
     self.delta = delta
-    self.levels = levels
   }
 }
 

@@ -60,6 +60,23 @@ public struct FeedStatus: Sendable, Equatable {
   public var tokenObtained: Int64
   /// Frames and packets that no tick could be made of.
   public var rejected: UInt64
+  /// Where two feeds race: ticks that came first here, ticks that another had brought before, how much later these
+  /// came together, and ticks that were too old.
+  public var race: FeedRace
+}
+
+/// What arbitration between feeds has seen of one feed.
+public struct FeedRace: Sendable, Equatable {
+  /// Ticks that passed.
+  public var led: UInt64 = 0
+  /// Ticks that were the same as one of another feed before.
+  public var lagged: UInt64 = 0
+  /// How much later these came, together.
+  public var lagNanos: Int64 = 0
+  /// Dropped because something newer had passed.
+  public var old: UInt64 = 0
+
+  public init() {}
 }
 
 /// State of every feed, written by the feed loop, read by anyone. A tick that was received before `liveSince` of its
@@ -80,6 +97,10 @@ public final class FeedBoard: Sendable {
     let silent = Atomic<UInt32>(0)
     let tokenObtained = Atomic<Int64>(0)
     let rejected = Atomic<UInt64>(0)
+    let led = Atomic<UInt64>(0)
+    let lagged = Atomic<UInt64>(0)
+    let lagNanos = Atomic<Int64>(0)
+    let old = Atomic<UInt64>(0)
   }
 
   /// Names of the feeds; the index is the `feed` of a tick.
@@ -107,6 +128,11 @@ public final class FeedBoard: Sendable {
 
   public func status(of feed: Int) -> FeedStatus {
     let row = rows[feed]
+    var race = FeedRace()
+    race.led = row.led.load(ordering: .relaxed)
+    race.lagged = row.lagged.load(ordering: .relaxed)
+    race.lagNanos = row.lagNanos.load(ordering: .relaxed)
+    race.old = row.old.load(ordering: .relaxed)
     return FeedStatus(
       name: names[feed], state: state(of: feed),
       reason: FeedReason(rawValue: row.reason.load(ordering: .relaxed)) ?? .none,
@@ -114,7 +140,7 @@ public final class FeedBoard: Sendable {
       reconnects: row.reconnects.load(ordering: .relaxed), used: row.used.load(ordering: .relaxed),
       limit: row.limit.load(ordering: .relaxed), sockets: row.sockets.load(ordering: .relaxed),
       silent: row.silent.load(ordering: .relaxed), tokenObtained: row.tokenObtained.load(ordering: .relaxed),
-      rejected: row.rejected.load(ordering: .relaxed))
+      rejected: row.rejected.load(ordering: .relaxed), race: race)
   }
 
   // MARK: Feed loop only
@@ -150,5 +176,12 @@ public final class FeedBoard: Sendable {
     rows[feed].silent.store(UInt32(clamping: count), ordering: .relaxed)
   }
   public func setToken(_ feed: Int, obtained: Int64) { rows[feed].tokenObtained.store(obtained, ordering: .relaxed) }
+  public func setRace(_ feed: Int, _ race: FeedRace) {
+    rows[feed].led.store(race.led, ordering: .relaxed)
+    rows[feed].lagged.store(race.lagged, ordering: .relaxed)
+    rows[feed].lagNanos.store(race.lagNanos, ordering: .relaxed)
+    rows[feed].old.store(race.old, ordering: .relaxed)
+  }
+
   public func setRejected(_ feed: Int, _ count: UInt64) { rows[feed].rejected.store(count, ordering: .relaxed) }
 }

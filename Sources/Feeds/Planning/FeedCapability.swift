@@ -58,8 +58,6 @@ public struct FeedCapability: Sendable {
   public var modeOnWire: [Mode] = [.ltp, .quote, .depth]
   /// The highest mode that index instruments are served in.
   public var indexModeMax = Mode.depth
-  /// Levels of a side that the sockets carry; 0 for ticks.
-  public var deepLevels: UInt8 = 0
   /// WebSocket pings of ours, and how long any byte may stay away after one.
   public var pingNanos: Int64 = 5_000_000_000
   public var pongNanos: Int64 = 10_000_000_000

@@ -33,8 +33,15 @@ struct FeedCommands: Sendable {
     writer.member("reconnects", Int64(clamping: feed.reconnects))
     if feed.tokenObtained > 0 { writer.member("token_age_ms", max(0, now - feed.tokenObtained) / nanosPerMilli) }
     writer.member("rejected", Int64(clamping: feed.rejected))
+    if feed.race != FeedRace() {
+      writer.member("led", Int64(clamping: feed.race.led))
+      writer.member("lagged", Int64(clamping: feed.race.lagged))
+      writer.member("lag_us", feed.race.lagNanos / Int64(clamping: max(feed.race.lagged, 1)) / nanosPerMicro)
+      writer.member("old", Int64(clamping: feed.race.old))
+    }
     writer.endObject()
   }
 
   private static let nanosPerMilli: Int64 = 1_000_000
+  private static let nanosPerMicro: Int64 = 1000
 }
