@@ -215,7 +215,7 @@ final class BrokerRig: CustomStringConvertible {
   }
 
   /// The feed is up and has brought a tick of everything wanted since this call, and the exchange has it all.
-  func isServed(_ seconds: Double = 20) async -> Bool {
+  func isServed(_ seconds: Double = 60) async -> Bool {
     let called = SystemClock().nowNanos()
     return await run(seconds) {
       guard status.state.isUsable, status.reason == .none else { return false }

