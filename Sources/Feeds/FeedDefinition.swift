@@ -13,17 +13,20 @@ public struct FeedDefinition: Sendable {
   /// What the feed calls each instrument that it carries.
   public var listings: [FeedListing]
   public var capability: FeedCapability
+  /// What makes it a feed of books beyond five levels; nil for market data.
+  public var lane: DeepLane?
   /// Makes the session of one socket, on the feed loop.
   public var makeSession: @Sendable (_ feed: UInt8) -> any FeedSession
 
   public init(
     name: String, credentials: String? = nil, listings: [FeedListing], capability: FeedCapability,
-    makeSession: @escaping @Sendable (_ feed: UInt8) -> any FeedSession
+    lane: DeepLane? = nil, makeSession: @escaping @Sendable (_ feed: UInt8) -> any FeedSession
   ) {
     self.name = name
     self.credentials = credentials ?? name
     self.listings = listings
     self.capability = capability
+    self.lane = lane
     self.makeSession = makeSession
   }
 }
@@ -60,6 +63,8 @@ struct FeedSurroundings {
   let exchanges: [Exchange]
   let lastValues: LastValueTable
   let upstream: UpstreamStates
+  let deep: DeepSymbols
+  let lanes: DeepLanes
   /// Brings an answer back to the loop.
   let send: @Sendable (FeedMessage) -> Void
 }

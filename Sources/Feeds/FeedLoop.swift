@@ -26,6 +26,9 @@ final class FeedLoop: LoopHandler {
   private let clock: any WallClock
   private let board: FeedBoard
   private let links: [FeedLink]
+  private let deep: DeepSymbols
+  private let lanes: DeepLanes
+  private let upstream: UpstreamStates
   private let log: Logger
   /// Which links carry an instrument.
   private let routes: FeedRoutes
@@ -50,10 +53,13 @@ final class FeedLoop: LoopHandler {
     self.log = log
     clock = surroundings.clock
     board = surroundings.board
+    deep = surroundings.deep
+    lanes = surroundings.lanes
+    upstream = surroundings.upstream
     self.routes = routes
     self.links = links
     let configuration = surroundings.configuration
-    book = WantBook(count: routes.count)
+    book = WantBook(count: routes.count + deep.capacity)
     var gate = TickGate(
       sharing: configuration.sharing, instruments: routes.count, feeds: max(links.count, 1), isShared: routes.isShared)
     if routes.isShared {
@@ -61,7 +67,7 @@ final class FeedLoop: LoopHandler {
         gate.setOwner(of: instrument, routes.primary(of: instrument))
       }
     }
-    sink = TickSink(sequencer: sequencer, gate: gate)
+    sink = TickSink(sequencer: sequencer, gate: gate, lanes: lanes)
     failover = Failover(
       feeds: links.count, failNanos: configuration.failoverNanos, returnNanos: configuration.returnNanos)
     tick = .allocate(capacity: 1)
@@ -124,6 +130,7 @@ final class FeedLoop: LoopHandler {
 
   func onSweep(nowNanos: Int64) {
     guard !isStopping else { return }
+    shareSockets()
     for link in links { on(link) { $0.onSweep(now: nowNanos) } }
     if routes.isShared {
       lookAtFailover(now: nowNanos)
@@ -165,6 +172,8 @@ final class FeedLoop: LoopHandler {
 
   /// Tells the feeds that speak for an instrument what is wanted of it.
   private func route(_ instrument: UInt32, now: Int64) {
+    if let symbol = deep[instrument] { return route(instrument, symbol, now: now) }
+    guard Int(instrument) < routes.count else { return }
     let mode = book.mode(of: instrument)
     let (primary, backup) = (routes.primary(of: instrument), routes.backup(of: instrument))
     guard primary != FeedRoutes.none else { return }
@@ -172,6 +181,28 @@ final class FeedLoop: LoopHandler {
     guard backup != FeedRoutes.none else { return }
     let isBackupNeeded = sink.gate.sharing == .arbitrate || sink.gate.owner(of: instrument) == backup
     links[Int(backup)].want(instrument, isBackupNeeded ? mode : nil, now: now)
+  }
+
+  /// Tells the lane that has a book; the prices that go with it come by the market data of the instrument.
+  private func route(_ id: UInt32, _ symbol: DeepSymbol, now: Int64) {
+    guard let lane = routes.lane(of: symbol.base, levels: symbol.levels) else { return upstream.set(id, .rejected) }
+    let isWanted = book.mode(of: id) != nil
+    guard isWanted != (lanes.id(feed: lane.feed, instrument: symbol.base) != nil) else { return }
+    lanes.set(feed: lane.feed, instrument: symbol.base, id: isWanted ? id : nil)
+    let link = links[Int(lane.feed)]
+    link.want(symbol.base, isWanted ? .depth : nil, now: now)
+    upstream.set(id, isWanted ? link.upstreamState(of: symbol.base) : .none)
+    apply([Want(symbol.base, .quote, delta: isWanted ? 1 : -1)], now: now)
+  }
+
+  /// Feeds of one account that share its sockets: what one has open the other cannot open.
+  private func shareSockets() {
+    for lane in routes.lanes {
+      guard let total = lane.socketsShared else { continue }
+      let (books, market) = (links[Int(lane.feed)], links[Int(lane.parent)])
+      books.allow(sockets: total - market.socketsInUse)
+      market.allow(sockets: total - books.socketsInUse)
+    }
   }
 
   // MARK: Fail-over

@@ -51,7 +51,7 @@ public final class FeedService: WantedSubscriptions, CacheInvalidationSink {
     self.clock = clock
     self.ingest = ingest
     self.log = log
-    upstream = UpstreamStates(count: registry.count)
+    upstream = UpstreamStates(count: registry.streamCount)
     mailbox = Mailbox(waker: waker)
   }
 
@@ -100,16 +100,18 @@ public final class FeedService: WantedSubscriptions, CacheInvalidationSink {
 
   private func makeLoop(_ sockets: Sockets) -> FeedLoop {
     let mailbox = self.mailbox
+    let routes = FeedRoutes(definitions, instrumentCount: registry.count)
     let surroundings = FeedSurroundings(
       configuration: configuration, board: board, credentials: credentials, calendar: calendar, clock: clock,
-      exchanges: registry.instruments.map(\.exchange), lastValues: lastValues, upstream: upstream
+      exchanges: registry.instruments.map(\.exchange), lastValues: lastValues, upstream: upstream,
+      deep: registry.deep, lanes: DeepLanes(routes, feeds: definitions.count)
     ) { mailbox.send($0) }
     let links = definitions.enumerated().map {
       FeedLink(number: $0.offset, definition: $0.element, sockets: sockets, surroundings: surroundings, log: log)
     }
     return FeedLoop(
       sockets: sockets, mailbox: mailbox, ingest: ingest, surroundings: surroundings,
-      routes: FeedRoutes(definitions, instrumentCount: registry.count), links: links,
+      routes: routes, links: links,
       sequencer: TickSequencer(ring: ring, lastValues: lastValues), log: log)
   }
 }

@@ -91,11 +91,20 @@ extension Definition {
     Definition(
       .upstoxInstruments, .path(isEmptyAllowed: true), .string(""),
       "Instrument list (complete.json.gz): a file or an https address; empty asks the broker."),
+    Definition(
+      .upstoxPlusPlan, .boolean, .boolean(false),
+      "The account has the Plus plan: five connections instead of two, and books of 30 levels (TCS:30)."),
   ]
 
   private static let dhan: [Definition] = [
     Definition(
       .dhanURL, .text(isEmptyAllowed: false), .string("wss://api-feed.dhan.co"), "WebSocket address of the feed."),
+    Definition(
+      .dhanDepth20URL, .text(isEmptyAllowed: true), .string("wss://depth-api-feed.dhan.co/twentydepth"),
+      "WebSocket address of the books of 20 levels (TCS:20); empty for none."),
+    Definition(
+      .dhanDepth200URL, .text(isEmptyAllowed: true), .string("wss://full-depth-api.dhan.co/twohundreddepth"),
+      "WebSocket address of the books of 200 levels (TCS:200); empty for none."),
     Definition(
       .dhanLoginURL, .text(isEmptyAllowed: false), .string("https://auth.dhan.co"),
       "Where the gateway logs in with client id, PIN and TOTP, and where a consent is exchanged."),

@@ -82,8 +82,11 @@ public enum Key: String, CaseIterable, Sendable, Hashable {
   case upstoxAccessToken = "feeds.upstox.access_token"
   case upstoxTokenFile = "feeds.upstox.token_file"
   case upstoxInstruments = "feeds.upstox.instruments"
+  case upstoxPlusPlan = "feeds.upstox.plus_plan"
 
   case dhanURL = "feeds.dhan.url"
+  case dhanDepth20URL = "feeds.dhan.depth20_url"
+  case dhanDepth200URL = "feeds.dhan.depth200_url"
   case dhanLoginURL = "feeds.dhan.login_url"
   case dhanAPIKey = "feeds.dhan.api_key"
   case dhanClientID = "feeds.dhan.client_id"

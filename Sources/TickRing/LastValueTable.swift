@@ -12,15 +12,28 @@ public final class LastValueTable: @unchecked Sendable {
   @usableFromInline static let rowBytes = 384
 
   public let count: Int
+  /// Books beyond five levels; nil where no feed has any.
+  public let books: DeepBookTable?
   private let memoryBytes: Int
   @usableFromInline let rows: UnsafeMutableRawPointer
 
-  /// - Parameter count: instruments, ids 0..<count.
-  public init(count: Int) {
+  /// - Parameters:
+  ///   - count: instruments, ids 0..<count.
+  ///   - books: of the highest of these ids.
+  public init(count: Int, books: DeepBookTable? = nil) {
     self.count = count
+    self.books = books
     memoryBytes = max(count, 1) * Self.rowBytes
     guard let memory = tg_map(memoryBytes) else { fatalError("no memory for \(count) last values") }
     rows = memory
+  }
+
+  /// With a row for everything that can be subscribed to.
+  public convenience init(_ registry: InstrumentRegistry) {
+    let deep = registry.deep
+    self.init(
+      count: registry.streamCount,
+      books: deep.capacity > 0 ? DeepBookTable(first: deep.first, count: deep.capacity) : nil)
   }
 
   deinit { tg_unmap(rows, memoryBytes) }

@@ -47,6 +47,8 @@ final class BrokerRig: CustomStringConvertible {
     var instrumentCount = Universe.countDefault
     var ticksPerSecond = 800
     var lingerNanos: Int64 = 0
+    /// The feeds of books beyond five levels too.
+    var hasBooks = false
     var capability: (inout FeedCapability) -> Void = { _ in }
     var exchange: (inout ExchangeConfiguration) -> Void = { _ in }
   }
@@ -55,6 +57,7 @@ final class BrokerRig: CustomStringConvertible {
   let exchange: SimulatedExchange
   let credentials: TestCredentials
   let registry: InstrumentRegistry
+  let lastValues: LastValueTable
   let board: FeedBoard
   let feeds: FeedService
   /// By id; what the exchange should have of it.
@@ -99,20 +102,27 @@ final class BrokerRig: CustomStringConvertible {
     let log = Logger(label: "feed") { _ in LineRecorder(lines: lines) }
     exchange = try SimulatedExchange.start(configuration, log: quiet)
     credentials = TestCredentials(exchange, token: "first")
-    let (registry, listings) = try Self.listings(exchange)
+    let (registry, listings) = try Self.listings(exchange, offers: options.hasBooks ? broker.offers : [])
     self.registry = registry
+    lastValues = LastValueTable(registry)
     entries = Dictionary(
       exchange.universe.instruments.compactMap { entry in registry.id(entry.instrument.key).map { ($0, entry) } }
     ) { first, _ in first }
     let ring = TickRing(capacity: 1 << 15)
     reader = TickReader(ring)
-    board = FeedBoard(names: [broker.name])
     var capability = broker.capability
     capability.timeouts = .short
     options.capability(&capability)
+    let market = broker.definition(exchange, listings, instruments: registry.count, capability)
+    let books =
+      options.hasBooks
+      ? broker.books(of: market, exchange, instruments: registry.count) {
+        $0.timeouts = .short
+        options.capability(&$0)
+      } : []
+    board = FeedBoard(names: [market.name] + books.map(\.name))
     feeds = FeedService(
-      definitions: [broker.definition(exchange, listings, instruments: registry.count, capability)],
-      configuration: feed, registry: registry, ring: ring, lastValues: LastValueTable(count: registry.count),
+      definitions: [market] + books, configuration: feed, registry: registry, ring: ring, lastValues: lastValues,
       board: board, credentials: credentials, calendar: .alwaysOpen, log: log)
     try feeds.start()
   }
@@ -123,10 +133,12 @@ final class BrokerRig: CustomStringConvertible {
   }
 
   /// What the broker's own instrument list says.
-  static func listings(_ exchange: SimulatedExchange) throws -> (InstrumentRegistry, [FeedListing]) {
+  static func listings(
+    _ exchange: SimulatedExchange, offers: [DeepOffer] = []
+  ) throws -> (InstrumentRegistry, [FeedListing]) {
     let format = try #require(InstrumentFormat(rawValue: exchange.broker.name))
     let master = try format.parse(exchange.universe.instrumentList(for: exchange.broker))
-    let registry = InstrumentRegistry(master.instruments)
+    let registry = InstrumentRegistry(master.instruments, offers: offers)
     return (registry, master.listings(in: registry))
   }
 
@@ -198,13 +210,18 @@ final class BrokerRig: CustomStringConvertible {
   private func check(_ tick: Tick) {
     last[tick.instrument] = tick
     if let mode = Mode(rawValue: tick.mode) { modes[tick.instrument, default: []].insert(mode) }
-    guard everWanted.contains(tick.instrument), let entry = entries[tick.instrument] else {
+    // Prices that go with a book bring ticks of its instrument.
+    let base = registry.deep[tick.instrument]?.base ?? tick.instrument
+    let bases = everWanted.map { registry.deep[$0]?.base ?? $0 }
+    guard bases.contains(base), let entry = entries[base] else {
       return complain("a tick of \(tick.instrument), which nobody wants")
     }
     // The exchange keeps prices within bounds that a wrong divisor or a wrong place would leave by far.
     let isOption = entry.instrument.kind == .call || entry.instrument.kind == .put
     let close = Price.double(entry.previousClose)
     let price = Price.double(tick.ltp)
+    // The first book may come before the first price.
+    if base != tick.instrument, !tick.has(.ltp) { return }
     if price <= 0 || price > close * (isOption ? 5.1 : 1.21) || (!isOption && price < close * 0.79) {
       complain("\(entry.instrument.symbol) at \(price) after \(close)")
     }

@@ -31,6 +31,40 @@ extension SimulatedBroker {
     }
   }
 
+  /// Books beyond five levels.
+  var offers: [DeepOffer] {
+    switch self {
+    case .kite: []
+    case .angel: DeepOffer.angel
+    case .upstox: DeepOffer.upstoxPlus
+    case .dhan: DeepOffer.dhan
+    }
+  }
+
+  /// The feeds of these books.
+  func books(
+    of feed: FeedDefinition, _ exchange: SimulatedExchange, instruments: Int, _ tune: (inout FeedCapability) -> Void
+  ) -> [FeedDefinition] {
+    func tuned(_ capability: FeedCapability) -> FeedCapability {
+      var capability = capability
+      tune(&capability)
+      return capability
+    }
+    return switch self {
+    case .kite: []
+    case .angel:
+      [.angelBooks(of: feed, url: exchange.url, instrumentCount: instruments, capability: tuned(.angelBooks))]
+    case .upstox: [.upstoxBooks(of: feed, instrumentCount: instruments, capability: tuned(.upstoxBooks))]
+    case .dhan:
+      [
+        .dhan20(
+          of: feed, url: exchange.url + "twentydepth", instrumentCount: instruments, capability: tuned(.dhan20)),
+        .dhan200(
+          of: feed, url: exchange.url + "twohundreddepth", instrumentCount: instruments, capability: tuned(.dhan200)),
+      ]
+    }
+  }
+
   /// The exchange's word for what a wanted mode is asked for as.
   func modeName(_ mode: Mode, isIndex: Bool) -> String {
     switch self {

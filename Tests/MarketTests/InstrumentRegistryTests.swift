@@ -9,7 +9,7 @@ import Testing
 
   private func id(_ registry: InstrumentRegistry, _ exchange: String, _ symbol: String) -> UInt32? {
     Array(exchange.utf8).withUnsafeBytes { exchange in
-      Array(symbol.utf8).withUnsafeBytes { symbol in registry.id(exchangeBytes: exchange, symbolBytes: symbol) }
+      Array(symbol.utf8).withUnsafeBytes { symbol in registry.streamID(exchangeBytes: exchange, symbolBytes: symbol) }
     }
   }
 
@@ -48,7 +48,7 @@ import Testing
     for _ in 0..<20_000 {
       let symbol = (0..<Int.random(in: 0..<24, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
       let found = symbol.withUnsafeBytes { symbol in
-        Array("NFO".utf8).withUnsafeBytes { registry.id(exchangeBytes: $0, symbolBytes: symbol) }
+        Array("NFO".utf8).withUnsafeBytes { registry.streamID(exchangeBytes: $0, symbolBytes: symbol) }
       }
       #expect(found == nil, "seed \(seed)")
     }

@@ -41,7 +41,7 @@ struct BusPublisher: ~Copyable {
     topics = TopicTable(registry: registry)
     statusTopics = feedNames.map { Array(Topics.status(ofFeed: $0).utf8) }
     statusMatches = feedNames.map { _ in false }
-    let encoder = TickEncoder(registry: registry, feedNames: feedNames)
+    let encoder = TickEncoder(registry: registry, feedNames: feedNames, books: lastValues.books)
     payload = .allocate(byteCount: encoder.bytesMax(.depth), alignment: 16)
     self.encoder = encoder
     frame = .allocate(byteCount: Self.subscriptionBytesMax, alignment: 16)

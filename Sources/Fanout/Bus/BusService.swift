@@ -27,7 +27,7 @@ public final class BusService: Sendable {
     wanted: any WantedSubscriptions, board: FeedBoard, ingest: BusIngestTargets? = nil,
     clock: any WallClock = SystemClock(), log: Logger
   ) {
-    precondition(lastValues.count == registry.count, "one last value per instrument")
+    precondition(lastValues.count == registry.streamCount, "one last value per instrument")
     if let ingest { precondition(Int(ingest.feed) < board.names.count, "the bus needs a row of the feed board") }
     surroundings = BusSurroundings(
       configuration: configuration, registry: registry, ring: ring, lastValues: lastValues, wanted: wanted,

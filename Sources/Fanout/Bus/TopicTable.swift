@@ -30,10 +30,10 @@ struct TopicTable: ~Copyable {
 
   init(registry: InstrumentRegistry) {
     self.registry = registry
-    guard let memory = calloc(max(registry.count, 1), MemoryLayout<Entry>.stride) else {
-      fatalError("no memory for the topics of \(registry.count) instruments")
+    guard let memory = calloc(max(registry.streamCount, 1), MemoryLayout<Entry>.stride) else {
+      fatalError("no memory for the topics of \(registry.streamCount) instruments")
     }
-    entries = memory.bindMemory(to: Entry.self, capacity: max(registry.count, 1))
+    entries = memory.bindMemory(to: Entry.self, capacity: max(registry.streamCount, 1))
     suffixes = .allocate(capacity: Self.endings.count)
     suffixBytes = .allocate(capacity: Self.endings.count)
     for (index, ending) in Self.endings.enumerated() {
@@ -56,7 +56,7 @@ struct TopicTable: ~Copyable {
   /// The row of an instrument with `matched` up to date.
   @inline(__always)
   mutating func entry(of instrument: UInt32, filters: borrowing FilterSet) -> UnsafeMutablePointer<Entry> {
-    precondition(Int(instrument) < registry.count, "no such instrument")
+    precondition(Int(instrument) < registry.streamCount, "no such instrument")
     let entry = entries + Int(instrument)
     if entry.pointee.matchedIn != generation { match(instrument, filters: filters) }
     return entry

@@ -32,21 +32,28 @@ public enum Topics {
 
   /// Instrument and mode of a topic; nil when either is unknown.
   public static func parse(
-    _ topic: some StringProtocol, in registry: InstrumentRegistry
+    _ topic: some StringProtocol, in registry: InstrumentRegistry, withBooks: Bool = false
   ) -> (instrument: UInt32, mode: Mode)? {
     guard let mode = mode(of: topic) else { return nil }
     let name = String(topic).dropLast(lastPart(of: topic).count + 1)
-    return instrument(named: name, in: registry).map { ($0, mode) }
+    return instrument(named: name, in: registry, withBooks: withBooks).map { ($0, mode) }
   }
 
   /// The instrument that `EXCHANGE_SYMBOL` names.
-  public static func instrument(named name: some StringProtocol, in registry: InstrumentRegistry) -> UInt32? {
+  /// - Parameter withBooks: whether it may be a book beyond five levels.
+  public static func instrument(
+    named name: some StringProtocol, in registry: InstrumentRegistry, withBooks: Bool = false
+  ) -> UInt32? {
     for exchange in exchangesLongestFirst {
       let code = exchange.code
       guard name.utf8.count > code.utf8.count + 1, name.hasPrefix(code) else { continue }
       let rest = name.dropFirst(code.count)
       guard rest.first == separator else { continue }
-      if let found = registry.id(exchange: exchange, symbol: String(rest.dropFirst())) { return found }
+      let symbol = String(rest.dropFirst())
+      let found =
+        withBooks
+        ? registry.streamID(exchange: exchange, symbol: symbol) : registry.id(exchange: exchange, symbol: symbol)
+      if let found { return found }
     }
     return nil
   }
@@ -56,9 +63,9 @@ public enum Topics {
   /// that is never published).
   public static func want(ofSubscription topic: String, in registry: InstrumentRegistry) -> Want? {
     if topic.last == separator {
-      return instrument(named: topic.dropLast(), in: registry).map { Want($0, .depth, delta: 1) }
+      return instrument(named: topic.dropLast(), in: registry, withBooks: true).map { Want($0, .depth, delta: 1) }
     }
-    guard let (instrument, mode) = parse(topic, in: registry) else { return nil }
+    guard let (instrument, mode) = parse(topic, in: registry, withBooks: true) else { return nil }
     guard text(registry[instrument].key, mode) == topic else { return nil }
     return Want(instrument, mode, delta: 1)
   }

@@ -20,6 +20,9 @@ public enum BinaryEncoder {
 
   /// Bytes of the largest market data record, a snapshot's age included.
   public static let tickBytesMax = BinaryLayout.Depth.bytes + BinaryLayout.Snapshot.bytes
+  /// The same of a book record.
+  public static let bookBytesMax =
+    BinaryLayout.Book.bytes + 2 * DeepBook.levelsMax * BinaryLayout.Depth.levelBytes + BinaryLayout.Snapshot.bytes
 
   /// Writes the record of a tick.
   /// - Parameters:
@@ -52,6 +55,42 @@ public enum BinaryEncoder {
     out.storeBytes(
       of: BinaryRecord.Flag.snapshot, toByteOffset: BinaryLayout.Header.flags, as: UInt8.self)
     out.storeBytes(of: ageMillis.littleEndian, toByteOffset: plain, as: UInt64.self)
+    out.storeBytes(of: UInt16(bytes).littleEndian, as: UInt16.self)
+    return bytes
+  }
+
+  /// Writes the record of a book beyond five levels.
+  /// - Parameters:
+  ///   - tick: that announced it.
+  ///   - ageMillis: for a snapshot.
+  ///   - out: at least `bookBytesMax` bytes, of any alignment.
+  /// - Returns: bytes written.
+  public static func encode(
+    _ book: UnsafePointer<DeepBook>, _ tick: UnsafePointer<Tick>, ageMillis: UInt64? = nil,
+    into out: UnsafeMutableRawPointer
+  ) -> Int {
+    typealias At = BinaryLayout.Book
+    writeQuote(tick, .book, tick.pointee.depthSequence, BinaryPresence.ofDepth, to: out)
+    store(Int64(0), at: BinaryLayout.Depth.openInterestHigh, of: out)
+    store(Int64(0), at: BinaryLayout.Depth.openInterestLow, of: out)
+    let bids = min(Int(book.pointee.bidLevels), DeepBook.levelsMax)
+    let asks = min(Int(book.pointee.askLevels), DeepBook.levelsMax)
+    store(
+      UInt64(bids) | UInt64(asks) &<< 8 | UInt64(book.pointee.capacity) &<< 16, at: At.bidLevels, of: out)
+    var bytes = At.sides
+    for level in 0..<bids {
+      writeLevel(book.pointee.bids[level], isFilled: true, at: bytes, of: out)
+      bytes &+= BinaryLayout.Depth.levelBytes
+    }
+    for level in 0..<asks {
+      writeLevel(book.pointee.asks[level], isFilled: true, at: bytes, of: out)
+      bytes &+= BinaryLayout.Depth.levelBytes
+    }
+    if let ageMillis {
+      out.storeBytes(of: BinaryRecord.Flag.snapshot, toByteOffset: BinaryLayout.Header.flags, as: UInt8.self)
+      store(ageMillis, at: bytes, of: out)
+      bytes &+= BinaryLayout.Snapshot.bytes
+    }
     out.storeBytes(of: UInt16(bytes).littleEndian, as: UInt16.self)
     return bytes
   }

@@ -11,6 +11,8 @@ public enum BinaryRecord: UInt8, Sendable, CaseIterable {
   case ltp = 1
   case quote = 2
   case depth = 3
+  /// A book beyond five levels, where a depth record would stand.
+  case book = 4
   /// First of a connection: version and epoch.
   case hello = 16
   /// Name of a feed that ticks name by number.
@@ -100,6 +102,21 @@ public enum BinaryLayout {
     @inlinable public static var asks: Int { 280 }
     @inlinable public static var levelBytes: Int { 16 }
     @inlinable public static var bytes: Int { 360 }
+  }
+
+  /// What a book record has after the quote record's fields: a depth record with as many levels as are filled.
+  public enum Book {
+    /// UInt8 each: levels that are filled and follow.
+    @inlinable public static var bidLevels: Int { 192 }
+    @inlinable public static var askLevels: Int { 193 }
+    /// UInt16: levels that the feed promises.
+    @inlinable public static var levels: Int { 194 }
+    /// Four bytes of zero.
+    @inlinable public static var reserved: Int { 196 }
+    /// The levels of the bid side, best first, then those of the ask side: price Int64, quantity UInt32, orders UInt32.
+    @inlinable public static var sides: Int { 200 }
+    /// Without levels.
+    @inlinable public static var bytes: Int { 200 }
   }
 
   /// Ends a market data record that has the snapshot flag: age of the value, UInt64, ms.

@@ -21,7 +21,7 @@ struct PrefixTable: ~Copyable {
   /// Name of a feed that the table was not told.
   private static let unknownFeed = "unknown"
 
-  /// Longest prefix that any instrument of the registry can have.
+  /// Longest prefix that any instrument or book of the registry can have.
   let prefixBytesMax: Int
   /// Longest suffix of any feed.
   let suffixBytesMax: Int
@@ -34,10 +34,11 @@ struct PrefixTable: ~Copyable {
 
   init(registry: InstrumentRegistry, feedNames: [String]) {
     self.registry = registry
-    let memory = calloc(max(registry.count, 1), MemoryLayout<Entry>.stride)
-    guard let memory else { fatalError("no memory for the prefixes of \(registry.count) instruments") }
-    entries = memory.bindMemory(to: Entry.self, capacity: max(registry.count, 1))
-    prefixBytesMax = registry.instruments.reduce(0) { max($0, Self.prefixBytes(of: $1.key)) }
+    let memory = calloc(max(registry.streamCount, 1), MemoryLayout<Entry>.stride)
+    guard let memory else { fatalError("no memory for the prefixes of \(registry.streamCount) instruments") }
+    entries = memory.bindMemory(to: Entry.self, capacity: max(registry.streamCount, 1))
+    // The name of a book is that of its instrument and a few characters more, twice.
+    prefixBytesMax = registry.instruments.reduce(0) { max($0, Self.prefixBytes(of: $1.key)) } + 8
 
     let rendered = (0..<Self.feedsMax).map { Self.suffix(feedNames.indices.contains($0) ? feedNames[$0] : nil) }
     suffixBytesMax = rendered.reduce(0) { max($0, $1.count) }
@@ -60,7 +61,7 @@ struct PrefixTable: ~Copyable {
   /// The rendered prefix of an instrument, built now when this is its first use.
   @inline(__always)
   mutating func entry(of instrument: UInt32) -> UnsafePointer<Entry> {
-    precondition(Int(instrument) < registry.count, "no such instrument")
+    precondition(Int(instrument) < registry.streamCount, "no such instrument")
     let entry = entries + Int(instrument)
     if entry.pointee.text == nil { build(instrument) }
     return UnsafePointer(entry)

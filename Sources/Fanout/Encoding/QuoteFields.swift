@@ -122,8 +122,26 @@ enum QuoteFields {
   }
 }
 
-/// The book of a depth message: always five levels a side, empty ones zero; nothing where the feed sent no book.
+/// The book of a depth message: always five levels a side, empty ones zero; nothing where the feed sent no book. A book
+/// beyond five levels has as many as its name says, filled up in the same way.
 enum DepthFields {
+  @inline(never)
+  static func write(_ book: UnsafePointer<DeepBook>, levelsMax: Int, to cursor: inout TextCursor) {
+    let count = max(Tick.depthLevels, min(Int(book.pointee.capacity), levelsMax))
+    cursor.text(",\"depth\":{\"buy\":[")
+    for index in 0..<count {
+      write(index < Int(book.pointee.bidLevels) ? book.pointee.bids[index] : DepthLevel(), to: &cursor)
+    }
+    cursor.drop(1)
+    cursor.text("],\"sell\":[")
+    for index in 0..<count {
+      write(index < Int(book.pointee.askLevels) ? book.pointee.asks[index] : DepthLevel(), to: &cursor)
+    }
+    cursor.drop(1)
+    cursor.text("]},\"depth_level\":")
+    cursor.integer(Int64(count))
+  }
+
   @inline(never)
   static func write(_ tick: UnsafePointer<Tick>, to cursor: inout TextCursor) {
     guard tick.pointee.has(.depth) else { return }
@@ -140,20 +158,21 @@ enum DepthFields {
   ) {
     var index = 0
     while index < Tick.depthLevels {
-      if index < levels {
-        let level = side[index]
-        cursor.text("{\"price\":")
-        cursor.price(level.price)
-        cursor.text(",\"quantity\":")
-        cursor.integer(min(Int64(level.quantity), QuoteFields.countMax))
-        cursor.text(",\"orders\":")
-        cursor.integer(min(Int64(level.orders), QuoteFields.countMax))
-        cursor.text("},")
-      } else {
-        cursor.text("{\"price\":0.0,\"quantity\":0,\"orders\":0},")
-      }
+      write(index < levels ? side[index] : DepthLevel(), to: &cursor)
       index &+= 1
     }
     cursor.drop(1)
+  }
+
+  @inline(__always)
+  private static func write(_ level: DepthLevel, to cursor: inout TextCursor) {
+    if level == DepthLevel() { return cursor.text("{\"price\":0.0,\"quantity\":0,\"orders\":0},") }
+    cursor.text("{\"price\":")
+    cursor.price(level.price)
+    cursor.text(",\"quantity\":")
+    cursor.integer(min(Int64(level.quantity), QuoteFields.countMax))
+    cursor.text(",\"orders\":")
+    cursor.integer(min(Int64(level.orders), QuoteFields.countMax))
+    cursor.text("},")
   }
 }

@@ -11,18 +11,33 @@
 
 import JSONText
 import Market
+import TickRing
 
 public struct TickEncoder: ~Copyable {
   private var prefixes: PrefixTable
+  /// Ids from here on are those of books beyond five levels.
+  private let firstBook: UInt32
+  private let levelsMax: Int
+  private let books: DeepBookTable?
+  private let book: UnsafeMutablePointer<DeepBook>
 
-  /// - Parameter feedNames: by feed index; what `broker` says.
-  public init(registry: InstrumentRegistry, feedNames: [String]) {
+  /// - Parameters:
+  ///   - feedNames: by feed index; what `broker` says.
+  ///   - books: where the books beyond five levels are read; nil where there are none.
+  public init(registry: InstrumentRegistry, feedNames: [String], books: DeepBookTable? = nil) {
     prefixes = PrefixTable(registry: registry, feedNames: feedNames)
+    self.books = books
+    firstBook = books?.first ?? .max
+    levelsMax = max(Tick.depthLevels, books == nil ? 0 : registry.deep.levelsMax)
+    book = .allocate(capacity: 1)
+    book.initialize(to: DeepBook())
   }
+
+  deinit { book.deallocate() }
 
   /// Room that `encode` and a tail need together, scratch bytes after the text included.
   public func bytesMax(_ mode: Mode) -> Int {
-    prefixes.prefixBytesMax + prefixes.suffixBytesMax + Self.fieldBytesMax(mode) + Self.tailBytesMax
+    prefixes.prefixBytesMax + prefixes.suffixBytesMax + fieldBytesMax(mode) + Self.tailBytesMax
       + TextCursor.slackBytes
   }
 
@@ -30,14 +45,14 @@ public struct TickEncoder: ~Copyable {
   public static let tailBytesMax = 112
 
   /// Names are at most 24 bytes with quotes, comma and colon; numbers at most 22.
-  private static func fieldBytesMax(_ mode: Mode) -> Int {
+  private func fieldBytesMax(_ mode: Mode) -> Int {
     let ltpFields = 3
     let quoteFields = 20
     let levelBytes = 96
     switch mode {
     case .ltp: return ltpFields * 46
     case .quote: return (ltpFields + quoteFields) * 46
-    case .depth: return (ltpFields + quoteFields) * 46 + 2 * Tick.depthLevels * levelBytes + 64
+    case .depth: return (ltpFields + quoteFields) * 46 + 2 * levelsMax * levelBytes + 64
     }
   }
 
@@ -58,7 +73,7 @@ public struct TickEncoder: ~Copyable {
     let digit = UInt8(ascii: "0") &+ mode.rawValue
     out.storeBytes(
       of: digit, toByteOffset: Int(entry.pointee.dataOffset) &- Self.dataKeyBytes &- 1, as: UInt8.self)
-    Self.writeFields(tick, mode, isIndex: entry.pointee.isIndex, to: &cursor)
+    writeFields(tick, mode, isIndex: entry.pointee.isIndex, to: &cursor)
     let suffix = prefixes.suffix(of: tick.pointee.feed)
     cursor.block(suffix.text, count: suffix.bytes)
     return cursor.at - out
@@ -73,7 +88,7 @@ public struct TickEncoder: ~Copyable {
     let offset = Int(entry.pointee.dataOffset)
     var cursor = TextCursor(out)
     cursor.block(entry.pointee.text.unsafelyUnwrapped + offset, count: entry.pointee.bytes &- offset)
-    Self.writeFields(tick, mode, isIndex: entry.pointee.isIndex, to: &cursor)
+    writeFields(tick, mode, isIndex: entry.pointee.isIndex, to: &cursor)
     cursor.text("}")
     return cursor.at - out
   }
@@ -126,21 +141,35 @@ public struct TickEncoder: ~Copyable {
 
   /// All that follows the prefix up to the brace that ends the data object.
   @inline(__always)
-  private static func writeFields(
+  private func writeFields(
     _ tick: UnsafePointer<Tick>, _ mode: Mode, isIndex: Bool, to cursor: inout TextCursor
   ) {
     precondition(tick.pointee.mode >= mode.rawValue, "a tick cannot be encoded in a mode that it was not filled for")
     cursor.at.storeBytes(
-      of: UInt8(ascii: "0") &+ mode.rawValue, toByteOffset: -ltpKeyBytes &- 1, as: UInt8.self)
-    if tick.pointee.has(.ltp) { cursor.price(tick.pointee.ltp) } else { cursor.drop(ltpKeyBytes) }
+      of: UInt8(ascii: "0") &+ mode.rawValue, toByteOffset: -Self.ltpKeyBytes &- 1, as: UInt8.self)
+    if tick.pointee.has(.ltp) { cursor.price(tick.pointee.ltp) } else { cursor.drop(Self.ltpKeyBytes) }
     if tick.pointee.has(.lastTradeTime) {
       cursor.text(",\"ltt\":")
-      cursor.integer(tick.pointee.lastTradeTime / nanosPerMilli)
+      cursor.integer(tick.pointee.lastTradeTime / Self.nanosPerMilli)
     }
     cursor.text(",\"timestamp\":")
-    cursor.integer(tick.pointee.receivedTime / nanosPerMilli)
+    cursor.integer(tick.pointee.receivedTime / Self.nanosPerMilli)
     if mode == .ltp { return }
     QuoteFields.write(tick, isIndex: isIndex, to: &cursor)
-    if mode == .quote { QuoteFields.writeBest(tick, to: &cursor) } else { DepthFields.write(tick, to: &cursor) }
+    if mode == .quote { return QuoteFields.writeBest(tick, to: &cursor) }
+    if let book = deepBook(of: tick) {
+      DepthFields.write(book, levelsMax: levelsMax, to: &cursor)
+    } else {
+      DepthFields.write(tick, to: &cursor)
+    }
+  }
+
+  /// The book that a tick announces, nil for a tick of an instrument. Valid until the next call.
+  @inline(__always)
+  func deepBook(of tick: UnsafePointer<Tick>) -> UnsafePointer<DeepBook>? {
+    guard tick.pointee.instrument >= firstBook, let books,
+      books.read(tick.pointee.instrument, sequence: tick.pointee.depthSequence, into: book)
+    else { return nil }
+    return UnsafePointer(book)
   }
 }

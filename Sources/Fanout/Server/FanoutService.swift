@@ -43,7 +43,7 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
     upstream: UpstreamStates = UpstreamStates(count: 0), log: Logger, clock: any WallClock = SystemClock(),
     epochNanos: Int64? = nil
   ) {
-    precondition(lastValues.count >= registry.count, "the last-value table is smaller than the registry")
+    precondition(lastValues.count >= registry.streamCount, "the last-value table is smaller than the registry")
     let loops = min(max(configuration.loops, 1), FanoutConfiguration.loopsMax)
     wakers = (0..<loops).map { _ in Waker() }
     counters = (0..<loops).map { _ in FanoutCounters() }
@@ -165,7 +165,7 @@ public final class FanoutService: Sendable, OrderUpdateSink, KeyRevocationListen
 
   private func makeHandler(_ number: Int, _ sockets: Sockets) -> FanoutLoop {
     let index = SubscriptionIndex(
-      instrumentCount: registry.count, clientsMax: sockets.limits.socketsMax, lastValues: lastValues)
+      instrumentCount: registry.streamCount, clientsMax: sockets.limits.socketsMax, lastValues: lastValues)
     let context = SessionContext(
       rules: .init(configuration, feedNames: board.names, epochMillis: epochMillis), registry: registry, keys: keys,
       board: board, upstream: upstream, subscriptions: index)

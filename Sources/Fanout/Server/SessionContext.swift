@@ -68,12 +68,12 @@ package struct SessionContext {
   /// Nil when the registry does not know it.
   func instrument(_ requested: RequestedInstrument) -> UInt32? {
     if let exchange = requested.exchange.plainBytes, let symbol = requested.symbol.plainBytes {
-      return registry.id(exchangeBytes: exchange, symbolBytes: symbol)
+      return registry.streamID(exchangeBytes: exchange, symbolBytes: symbol)
     }
     guard let symbol = requested.symbol.string, let code = requested.exchange.string,
       let exchange = Exchange(code: code)
     else { return nil }
-    return registry.id(exchange: exchange, symbol: symbol)
+    return registry.streamID(exchange: exchange, symbol: symbol)
   }
 
   // MARK: Binary stream

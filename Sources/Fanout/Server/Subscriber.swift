@@ -29,7 +29,11 @@ struct Subscriber {
     }
     guard let instrument = context.instrument(requested) else { return .unknown }
     if room == 0, !context.subscriptions.contains(client: client, instrument, mode) { return .full }
-    return .active(sequence: add(instrument), context.upstream[instrument])
+    let sequence = add(instrument)
+    guard let book = context.registry.deep[instrument] else {
+      return .active(sequence: sequence, context.upstream[instrument])
+    }
+    return .book(levels: book.levels, sequence: sequence, context.upstream[instrument])
   }
 
   /// All that match, or none when they are more than the client may have.

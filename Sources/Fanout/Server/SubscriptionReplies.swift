@@ -8,6 +8,8 @@ import Market
 /// What became of one entry of a subscribe request.
 enum SubscribeOutcome {
   case active(sequence: UInt64, UpstreamState)
+  /// The same of a book beyond five levels.
+  case book(levels: Int, sequence: UInt64, UpstreamState)
   /// A pattern, how many instruments it stands for, and how far the last of them is.
   case matched(Int, UpstreamState)
   /// The registry does not know it.
@@ -22,6 +24,7 @@ struct SubscribeReply {
   private var entries: JSONWriter
   private var hasFailures = false
   private let broker: String
+  private let mode: Mode
   private let options: SubscribeOptions
   private let epochMillis: Int64
   private let activeTail: [UInt8]
@@ -34,12 +37,8 @@ struct SubscribeReply {
     self.epochMillis = epochMillis
     options = request.options
     brokerTail = JSONMembers.rendered { $0.member("broker", broker) }
-    activeTail = JSONMembers.rendered { json in
-      json.member("status", "success")
-      json.member("mode", request.mode.label)
-      json.member("depth", Int64(Tick.depthLevels))
-      json.member("broker", broker)
-    }
+    mode = request.mode
+    activeTail = Self.activeTail(request.mode, levels: Tick.depthLevels, broker: broker)
     fullTail = JSONMembers.rendered { json in
       json.member("status", "error")
       json.member("message", "Maximum capacity reached: \(subscriptionsMax) subscriptions per client")
@@ -50,6 +49,15 @@ struct SubscribeReply {
     entries.beginArray()
   }
 
+  private static func activeTail(_ mode: Mode, levels: Int, broker: String) -> [UInt8] {
+    JSONMembers.rendered { json in
+      json.member("status", "success")
+      json.member("mode", mode.label)
+      json.member("depth", Int64(levels))
+      json.member("broker", broker)
+    }
+  }
+
   mutating func add(_ instrument: RequestedInstrument, _ outcome: SubscribeOutcome) {
     var state = UpstreamState.rejected
     JSONMembers.beginEntry(instrument, in: &entries)
@@ -57,6 +65,10 @@ struct SubscribeReply {
     case .active(let sequence, let upstream):
       state = upstream
       entries.verbatim(activeTail)
+      if options.wantsSequence { entries.member("seq", Int64(clamping: sequence)) }
+    case .book(let levels, let sequence, let upstream):
+      state = upstream
+      entries.verbatim(Self.activeTail(mode, levels: levels, broker: broker))
       if options.wantsSequence { entries.member("seq", Int64(clamping: sequence)) }
     case .matched(let count, let upstream):
       state = upstream

@@ -67,7 +67,7 @@ final class TickFanout {
     tick.initialize(to: Tick())
     frames = TickFrames(
       registry: parts.registry, feedNames: parts.feedNames, epochMillis: parts.epochMillis, tick: tick,
-      deflater: parts.deflater)
+      books: parts.lastValues.books, deflater: parts.deflater)
     let clients = parts.sockets.limits.socketsMax
     slots = .allocate(capacity: clients)
     slots.initialize(repeating: .free, count: clients)

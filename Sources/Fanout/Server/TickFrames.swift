@@ -2,6 +2,7 @@
 // by all others. Owned by one fan-out loop; nothing here allocates after `init` once an instrument is prepared.
 
 import Market
+import TickRing
 import WebSocket
 
 /// A frame that is ready to be copied. Valid until the next `begin`.
@@ -37,16 +38,18 @@ struct TickFrames: ~Copyable {
   /// - Parameter deflater: nil when no client may have its messages compressed.
   init(
     registry: InstrumentRegistry, feedNames: [String], epochMillis: Int64, tick: UnsafePointer<Tick>,
-    deflater: PayloadDeflater?
+    books: DeepBookTable?, deflater: PayloadDeflater?
   ) {
-    encoder = TickEncoder(registry: registry, feedNames: feedNames)
+    encoder = TickEncoder(registry: registry, feedNames: feedNames, books: books)
     self.epochMillis = UInt64(clamping: epochMillis)
     self.tick = tick
     self.deflater = deflater
     let bytes = Self.headRoom + encoder.bytesMax(.depth)
     plain = .allocate(byteCount: bytes, alignment: 16)
     sequenced = .allocate(byteCount: bytes, alignment: 16)
-    binary = .allocate(byteCount: Self.headRoom + BinaryEncoder.tickBytesMax, alignment: 16)
+    binary = .allocate(
+      byteCount: Self.headRoom + (books == nil ? BinaryEncoder.tickBytesMax : BinaryEncoder.bookBytesMax), alignment: 16
+    )
     deflatedRoom = PayloadDeflater.roomBytes(payloadCount: encoder.bytesMax(.depth))
     deflated = .allocate(byteCount: Self.headRoom + deflatedRoom, alignment: 16)
     deflatedSequenced = .allocate(byteCount: Self.headRoom + deflatedRoom, alignment: 16)
@@ -102,6 +105,10 @@ struct TickFrames: ~Copyable {
     if form & EntryFlags.binaryForm != 0 {
       made &= ~(1 &<< UInt8(truncatingIfNeeded: form))
       let record = binary + Self.headRoom
+      if mode == .depth, let book = encoder.deepBook(of: tick) {
+        return Self.framed(
+          record, BinaryEncoder.encode(book, tick, ageMillis: UInt64(ageMillis), into: record), .binary)
+      }
       return Self.framed(
         record, BinaryEncoder.encodeSnapshot(tick, mode, ageMillis: UInt64(ageMillis), into: record), .binary)
     }
@@ -140,6 +147,9 @@ struct TickFrames: ~Copyable {
 
   private func makeBinary() -> Frame {
     let record = binary + Self.headRoom
+    if mode == .depth, let book = encoder.deepBook(of: tick) {
+      return Self.framed(record, BinaryEncoder.encode(book, tick, into: record), .binary)
+    }
     return Self.framed(record, BinaryEncoder.encode(tick, mode, into: record), .binary)
   }
 

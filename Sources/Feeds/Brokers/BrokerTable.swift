@@ -41,6 +41,49 @@ extension FeedCapability {
   }
 }
 
+// Books beyond five levels. Their sockets are opened when somebody wants one.
+extension FeedCapability {
+  private static func books(
+    perSocket: Int, socketsMax: Int, messagesPerSecond: Int, modeChange: ModeChange = .unsubscribeThenSubscribe
+  ) -> FeedCapability {
+    var capability = FeedCapability(
+      limits: SocketLimits(total: perSocket), socketsMax: socketsMax, instrumentsPerMessage: perSocket,
+      messagesPerSecond: messagesPerSecond, modeChange: modeChange)
+    capability.modeOnWire = [.depth, .depth, .depth]
+    capability.isOpenWhenIdle = false
+    return capability
+  }
+
+  /// Angel One: 50 instruments of NSE's cash market, on one of the connections of the account.
+  public static var angelBooks: FeedCapability { books(perSocket: 50, socketsMax: 1, messagesPerSecond: 5) }
+
+  /// Upstox, Plus plan: 50 keys, on one of the five connections of that plan.
+  public static var upstoxBooks: FeedCapability { books(perSocket: 50, socketsMax: 1, messagesPerSecond: 10) }
+
+  /// Dhan, 20 levels: 50 instruments a connection. Whether the five connections of a user are counted per kind is not
+  /// documented; three are kept moderate.
+  public static var dhan20: FeedCapability { books(perSocket: 50, socketsMax: 3, messagesPerSecond: 10) }
+
+  /// Dhan, 200 levels: one instrument a connection.
+  public static var dhan200: FeedCapability { books(perSocket: 1, socketsMax: 3, messagesPerSecond: 10) }
+
+  /// Upstox with the Plus plan: five connections per user.
+  public static var upstoxPlus: FeedCapability {
+    var capability = upstox
+    capability.socketsMax = 5
+    return capability
+  }
+}
+
+extension DeepOffer {
+  /// What a broker sells beyond five levels, and on which exchanges.
+  public static let angel = [DeepOffer(levels: 20, exchanges: [.nse])]
+  public static let dhan = [
+    DeepOffer(levels: 20, exchanges: [.nse, .nfo]), DeepOffer(levels: 200, exchanges: [.nse, .nfo]),
+  ]
+  public static let upstoxPlus = [DeepOffer(levels: 30, exchanges: [.nse, .bse, .nfo, .bfo, .cds, .bcd, .mcx])]
+}
+
 extension FeedDefinition {
   /// A feed that speaks Zerodha's ticker protocol, the simulated exchange included.
   public static func kite(
@@ -80,5 +123,67 @@ extension FeedDefinition {
     return FeedDefinition(name: name, listings: listings, capability: capability) {
       DhanSession(url: url, names: names, tokens: tokens, feed: $0, instrumentCount: instrumentCount)
     }
+  }
+
+  /// What stands beside a feed of market data for its books of so many levels.
+  private static func books(
+    of feed: FeedDefinition, levels: Int, capability: FeedCapability, socketsShared: Int? = nil,
+    makeSession: @escaping @Sendable (_ feed: UInt8) -> any FeedSession
+  ) -> FeedDefinition {
+    FeedDefinition(
+      name: "\(feed.name)-depth\(levels)", credentials: feed.credentials, listings: feed.listings,
+      capability: capability,
+      lane: DeepLane(levels: levels, parent: feed.name, socketsShared: socketsShared), makeSession: makeSession)
+  }
+
+  /// Angel's books of 20 levels, on one of the connections of `feed`.
+  public static func angelBooks(
+    of feed: FeedDefinition, url: String = SmartStreamSession.standardURL, instrumentCount: Int,
+    capability: FeedCapability = .angelBooks
+  ) -> FeedDefinition {
+    let (names, tokens) = (ListingTable(feed.listings), TokenMap(feed.listings, withSegment: true))
+    return books(of: feed, levels: 20, capability: capability, socketsShared: feed.capability.socketsMax) {
+      SmartStreamSession(
+        url: url, names: names, tokens: tokens, feed: $0, instrumentCount: instrumentCount, wantsBooks: true)
+    }
+  }
+
+  /// Upstox's books of 30 levels, on one of the connections of `feed`.
+  public static func upstoxBooks(
+    of feed: FeedDefinition, url: String = UpstoxSession.standardURL, instrumentCount: Int,
+    capability: FeedCapability = .upstoxBooks
+  ) -> FeedDefinition {
+    let (names, keys) = (ListingTable(feed.listings), TextTokenMap(feed.listings))
+    return books(of: feed, levels: 30, capability: capability, socketsShared: feed.capability.socketsMax) {
+      UpstoxSession(
+        url: url, names: names, keys: keys, feed: $0, instrumentCount: instrumentCount, wantsBooks: true)
+    }
+  }
+
+  /// Dhan's books of 20 levels.
+  public static func dhan20(
+    of feed: FeedDefinition, url: String = DhanDepthSession.standardURL20, instrumentCount: Int,
+    capability: FeedCapability = .dhan20
+  ) -> FeedDefinition {
+    dhanBooks(of: feed, url: url, .depth20, instrumentCount: instrumentCount, capability: capability)
+  }
+
+  private static func dhanBooks(
+    of feed: FeedDefinition, url: String, _ connection: DhanConnection, instrumentCount: Int,
+    capability: FeedCapability
+  ) -> FeedDefinition {
+    let (names, tokens) = (ListingTable(feed.listings), TokenMap(feed.listings, withSegment: true))
+    return books(of: feed, levels: connection == .depth20 ? 20 : 200, capability: capability) {
+      DhanDepthSession(
+        url: url, levels: connection, names: names, tokens: tokens, feed: $0, instrumentCount: instrumentCount)
+    }
+  }
+
+  /// Dhan's books of 200 levels.
+  public static func dhan200(
+    of feed: FeedDefinition, url: String = DhanDepthSession.standardURL200, instrumentCount: Int,
+    capability: FeedCapability = .dhan200
+  ) -> FeedDefinition {
+    dhanBooks(of: feed, url: url, .depth200, instrumentCount: instrumentCount, capability: capability)
   }
 }

@@ -7,12 +7,6 @@ import Normalize
 public final class DhanSession: FeedSession {
   public static let standardURL = "wss://api-feed.dhan.co"
 
-  /// Names of the segments that packets have numbers for.
-  private static let segments: [UInt8: String] = [
-    0: "IDX_I", 1: "NSE_EQ", 2: "NSE_FNO", 3: "NSE_CURRENCY", 4: "BSE_EQ", 5: "MCX_COMM", 7: "BSE_CURRENCY",
-    8: "BSE_FNO",
-  ]
-
   private let url: String
   private let names: ListingTable
   private var decoder: DhanDecoder
@@ -33,12 +27,7 @@ public final class DhanSession: FeedSession {
   public var rejectedCount: UInt64 { decoder.counters.rejected }
 
   public func endpoint(_ access: FeedAccess) throws(FeedEndpoint.Invalid) -> FeedEndpoint {
-    try FeedEndpoint(
-      url: access.url ?? url,
-      query: [
-        ("version", "2"), ("token", access.credentials.accessToken), ("clientId", access.credentials.clientID),
-        ("authType", "2"),
-      ])
+    try FeedEndpoint(url: access.url ?? url, query: [("version", "2")] + DhanRequest.query(access.credentials))
   }
 
   public func reset() { overlay.forgetAll() }
@@ -55,18 +44,10 @@ public final class DhanSession: FeedSession {
           sink.submit(memory.tick, publishedNanos: receivedNanos)
           count &+= 1
         }
-      case .book: count &+= 1
-      case .event: if case .disconnect(let code) = decoder.event { return Self.notice(ofDisconnect: code) }
+      case .book: break
+      case .event: if case .disconnect(let code) = decoder.event { return DhanRequest.notice(ofDisconnect: code) }
       case .end, .malformed: return .ticks(count)
       }
-    }
-  }
-
-  static func notice(ofDisconnect code: UInt16) -> FeedNotice {
-    switch DhanDisconnect(rawValue: code) {
-    case .instrumentLimit, .tooManyConnections: .disconnect(.limit, "code \(code)")
-    case let known? where known.needsOtherCredentials: .disconnect(.auth, "code \(code)")
-    default: .disconnect(.serverClose, "code \(code)")
     }
   }
 
@@ -75,25 +56,9 @@ public final class DhanSession: FeedSession {
   public func frames(for message: ShardPlanner.Message) -> [FeedFrame] {
     guard message.verb != .change else { return [] }
     asked.note(message)
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.key("RequestCode")
-    writer.value(Self.code(message.mode) + (message.verb == .subscribe ? 0 : 1))
-    writer.key("InstrumentCount")
-    writer.value(Int64(message.instruments.count))
-    writer.key("InstrumentList")
-    writer.beginArray()
-    for instrument in message.instruments {
-      overlay.forget(instrument)
-      guard let listing = names[instrument] else { continue }
-      writer.beginObject()
-      writer.member("ExchangeSegment", Self.segments[listing.segment] ?? "")
-      writer.member("SecurityId", listing.token)
-      writer.endObject()
-    }
-    writer.endArray()
-    writer.endObject()
-    return [.text(writer.bytes)]
+    for instrument in message.instruments { overlay.forget(instrument) }
+    let code = Self.code(message.mode) + (message.verb == .subscribe ? 0 : 1)
+    return [.text(DhanRequest.text(code, message.instruments.compactMap { names[$0] }))]
   }
 
   /// Request that begins a mode; the one that ends it is one higher.

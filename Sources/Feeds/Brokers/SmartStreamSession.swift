@@ -14,11 +14,19 @@ public final class SmartStreamSession: FeedSession {
   private var overlay: TickOverlay
   private let memory = TickMemory()
   private var messageCount: UInt32 = 0
+  /// Asks for books of 20 levels, whatever the mode.
+  private let wantsBooks: Bool
+
+  /// The mode of books of 20 levels; the others have the numbers of our modes.
+  private static let bookMode: Int64 = 4
 
   /// - Parameter instrumentCount: of the registry.
-  public init(url: String, names: ListingTable, tokens: TokenMap, feed: UInt8, instrumentCount: Int) {
+  public init(
+    url: String, names: ListingTable, tokens: TokenMap, feed: UInt8, instrumentCount: Int, wantsBooks: Bool = false
+  ) {
     self.url = url
     self.names = names
+    self.wantsBooks = wantsBooks
     decoder = SmartStreamDecoder(tokens: tokens, feed: feed)
     overlay = TickOverlay(count: instrumentCount)
   }
@@ -51,7 +59,9 @@ public final class SmartStreamSession: FeedSession {
         overlay.judge(memory.tick)
         sink.submit(memory.tick, publishedNanos: receivedNanos)
         count &+= 1
-      case .book: count &+= 1
+      case .book:
+        sink.submit(memory.book, publishedNanos: receivedNanos)
+        count &+= 1
       case .event: break
       case .end, .malformed: return .ticks(count)
       }
@@ -71,7 +81,7 @@ public final class SmartStreamSession: FeedSession {
     writer.key("params")
     writer.beginObject()
     writer.key("mode")
-    writer.value(Int64(message.mode.rawValue))
+    writer.value(wantsBooks ? Self.bookMode : Int64(message.mode.rawValue))
     writer.key("tokenList")
     writer.beginArray()
     var bySegment: [UInt8: [String]] = [:]

@@ -16,11 +16,16 @@ public final class UpstoxSession: FeedSession {
   /// Begins the names of this socket's messages.
   private let name = String(UInt64.random(in: 0 ... .max), radix: 36)
   private var messageCount: UInt32 = 0
+  /// Asks for books of 30 levels, whatever the mode; the prices that come with them are left to the market feed.
+  private let wantsBooks: Bool
 
   /// - Parameter instrumentCount: of the registry.
-  public init(url: String, names: ListingTable, keys: TextTokenMap, feed: UInt8, instrumentCount: Int) {
+  public init(
+    url: String, names: ListingTable, keys: TextTokenMap, feed: UInt8, instrumentCount: Int, wantsBooks: Bool = false
+  ) {
     self.url = url
     self.names = names
+    self.wantsBooks = wantsBooks
     decoder = UpstoxDecoder(keys: keys, feed: feed)
     overlay = TickOverlay(count: instrumentCount)
     asked = AskedModes(count: instrumentCount)
@@ -46,11 +51,13 @@ public final class UpstoxSession: FeedSession {
       switch decoder.next(into: memory.tick, book: memory.book) {
       case .tick:
         // A message may hold only what has changed.
-        if asked.covers(memory.tick), overlay.apply(memory.tick) {
+        if !wantsBooks, asked.covers(memory.tick), overlay.apply(memory.tick) {
           sink.submit(memory.tick, publishedNanos: receivedNanos)
           count &+= 1
         }
-      case .book: count &+= 1
+      case .book:
+        sink.submit(memory.book, publishedNanos: receivedNanos)
+        count &+= 1
       case .event: break
       case .end, .malformed: return .ticks(count)
       }
@@ -73,7 +80,7 @@ public final class UpstoxSession: FeedSession {
     }
     writer.key("data")
     writer.beginObject()
-    if message.verb != .unsubscribe { writer.member("mode", message.mode == .ltp ? "ltpc" : "full") }
+    if message.verb != .unsubscribe { writer.member("mode", name(of: message.mode)) }
     writer.key("instrumentKeys")
     writer.beginArray()
     for instrument in message.instruments {
@@ -85,6 +92,8 @@ public final class UpstoxSession: FeedSession {
     writer.endObject()
     return [.binary(writer.bytes)]
   }
+
+  private func name(of mode: Mode) -> String { wantsBooks ? "full_d30" : mode == .ltp ? "ltpc" : "full" }
 
   public func onText(_ frame: UnsafeRawBufferPointer) -> FeedNotice {
     guard let root = try? JSONDocument(frame).root, root["status"]?.string == "failed" else { return .ignored }

@@ -63,6 +63,7 @@ final class FeedLink: FeedSocketOwner {
   var shardCount: Int { lines.count }
   var isUsable: Bool { shown.state.isUsable }
   var state: FeedState { shown.state }
+  var socketsInUse: Int { supervisor.socketsInUse }
   /// When there is something to do again, beside what comes from sockets.
   var dueAt: Int64 { supervisor.openCount > 0 ? supervisor.planner.dueAt : .max }
 
@@ -112,7 +113,9 @@ final class FeedLink: FeedSocketOwner {
   private func ask(_ shard: Int, _ attempt: UInt64, isRefused: Bool) {
     attempts[shard] = attempt
     let (send, number) = (surroundings.send, number)
-    surroundings.credentials.access(feed: definition.credentials, refused: isRefused ? refused : nil) { result in
+    // The account may lack books alone: the credentials of its market data are not blamed.
+    let blamed = isRefused && definition.lane == nil ? refused : nil
+    surroundings.credentials.access(feed: definition.credentials, refused: blamed) { result in
       send(.access(feed: number, shard: shard, attempt: attempt, result))
     }
   }
@@ -227,7 +230,7 @@ final class FeedLink: FeedSocketOwner {
     nextLookAt = now
     for instrument in touched {
       let state = supervisor.planner.state(of: instrument)
-      surroundings.upstream.set(instrument, state)
+      if let id = streamed(instrument) { surroundings.upstream.set(id, state) }
       if state == .active {
         if subscribedAt[instrument] == nil { subscribedAt[instrument] = now }
       } else {
@@ -237,6 +240,16 @@ final class FeedLink: FeedSocketOwner {
     surroundings.board.setUse(
       number, used: supervisor.planner.usedCount, limit: definition.capability.instrumentsMax,
       sockets: supervisor.openCount)
+  }
+
+  func upstreamState(of instrument: UInt32) -> UpstreamState { supervisor.planner.state(of: instrument) }
+
+  /// How many of its sockets may be open.
+  func allow(sockets: Int) { supervisor.allow(sockets: sockets) }
+
+  /// The id under which consumers know what this feed brings of an instrument; nil while nobody wants its book.
+  private func streamed(_ instrument: UInt32) -> UInt32? {
+    definition.lane == nil ? instrument : surroundings.lanes.id(feed: UInt8(number), instrument: instrument)
   }
 
   private func send(_ message: ShardPlanner.Message, now: Int64) {
@@ -283,7 +296,7 @@ final class FeedLink: FeedSocketOwner {
     surroundings.board.setReconnects(number, supervisor.retryCount)
     countSilent(now)
     let unplaced = supervisor.planner.unplacedCount
-    guard unplaced > 0, supervisor.openCount == definition.capability.socketsMax else {
+    guard unplaced > 0, supervisor.openCount >= supervisor.planner.socketsAllowed else {
       return hasReportedLimit = false
     }
     guard !hasReportedLimit else { return }
@@ -302,7 +315,8 @@ final class FeedLink: FeedSocketOwner {
     for (instrument, since) in subscribedAt where now - since >= limit {
       let exchange = surroundings.exchanges[Int(instrument)]
       guard open >> UInt32(exchange.rawValue) & 1 == 1 else { continue }
-      if wall - surroundings.lastValues.receivedTime(instrument) >= limit { silent += 1 }
+      guard let id = streamed(instrument) else { continue }
+      if wall - surroundings.lastValues.receivedTime(id) >= limit { silent += 1 }
     }
     surroundings.board.setSilent(number, silent)
   }

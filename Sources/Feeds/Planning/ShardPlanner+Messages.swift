@@ -27,6 +27,8 @@ extension ShardPlanner {
       if isEmpty != (shards[shard].emptySince != .max) { shards[shard].emptySince = isEmpty ? now : .max }
     }
     if hasMadeRoom { tryAgain(now) }
+    // Whether they are late or refused has only now become clear.
+    touched.append(contentsOf: unplaced)
     return messages
   }
 

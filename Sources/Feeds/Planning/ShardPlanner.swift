@@ -77,10 +77,13 @@ public struct ShardPlanner: Sendable {
   /// Instruments whose upstream state may have changed, for `takeTouched`.
   var touched: [UInt32] = []
   public private(set) var wantedCount = 0
+  /// Sockets that may be open, at most those of the capability.
+  public private(set) var socketsAllowed: Int
 
   public init(capability: FeedCapability, lingerNanos: Int64) {
     self.capability = capability
     self.lingerNanos = lingerNanos
+    socketsAllowed = capability.socketsMax
     let shard = Shard(bucket: TokenBucket(perSecond: capability.messagesPerSecond, now: 0))
     shards = Array(repeating: shard, count: capability.socketsMax)
   }
@@ -137,6 +140,14 @@ public struct ShardPlanner: Sendable {
 
   // MARK: Sockets
 
+  /// Another feed of the account takes or leaves sockets. Those that are open stay so until they are spare.
+  public mutating func allow(sockets: Int) {
+    let allowed = min(max(sockets, 0), capability.socketsMax)
+    guard allowed != socketsAllowed else { return }
+    socketsAllowed = allowed
+    open(window: 0)
+  }
+
   /// A socket is up; the broker knows of no subscription on it.
   public mutating func opened(_ shard: Int, now: Int64) {
     closed(shard, now: now)
@@ -177,7 +188,7 @@ public struct ShardPlanner: Sendable {
     let open = shards.lazy.filter(\.isOpen).count
     // Limits by mode may need more than the count says. What has only just been wanted has not been tried yet.
     let beyond = homelessCount > 0 && open >= byCount && open > 0 ? open + 1 : 0
-    return min(capability.socketsMax, max(byCount, beyond, capability.isOpenWhenIdle ? 1 : 0))
+    return min(socketsAllowed, max(byCount, beyond, capability.isOpenWhenIdle ? 1 : 0))
   }
 
   /// Since when an open socket carries nothing; nil while it does.
@@ -195,7 +206,7 @@ public struct ShardPlanner: Sendable {
   }
 
   /// Every socket that the broker allows is open, so that what found no place will not find one.
-  var isFull: Bool { shards.allSatisfy(\.isOpen) && lingering.isEmpty && windowAt == .max }
+  var isFull: Bool { shards.lazy.filter(\.isOpen).count >= socketsAllowed && lingering.isEmpty && windowAt == .max }
 
   /// Subscriptions that the broker counts.
   public var usedCount: Int { shards.reduce(0) { $0 + $1.counts.reduce(0, +) } }

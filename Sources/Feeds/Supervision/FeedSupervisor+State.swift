@@ -37,6 +37,12 @@ extension FeedSupervisor {
     }
   }
 
+  /// Sockets that are open, or on their way.
+  public var socketsInUse: Int { shards.lazy.filter { $0.phase != .idle }.count }
+
+  /// How many may be.
+  public mutating func allow(sockets: Int) { planner.allow(sockets: sockets) }
+
   /// Sockets that are open.
   public var openCount: Int { shards.lazy.filter { $0.phase == .subscribing || $0.phase == .up }.count }
 }

@@ -53,25 +53,23 @@ struct FeedAssembly {
       }
     }
     dailyRefresh = masters?.dailyRefresh(of: names)
-    let registry = InstrumentRegistry(lists.lazy.flatMap { $0.master.instruments })
+    let registry = InstrumentRegistry(
+      lists.lazy.flatMap { $0.master.instruments }, offers: names.flatMap { Self.offers($0, settings) })
     self.registry = registry
     self.exchange = exchange
     let port = exchange?.port ?? 0
-    definitions = lists.map { list in
+    let markets = lists.map { list in
       Self.definition(list.name, list.master.listings(in: registry), registry.count, settings, exchangePort: port)
     }
+    // Behind all market data, so that the numbers of the feeds are those of the configuration.
+    definitions = markets + markets.flatMap { Self.books(of: $0, registry.count, settings) }
     calendar = brokers.isEmpty ? .alwaysOpen : try CalendarFile.calendar(settings)
   }
 
   private static func definition(
     _ name: String, _ listings: [FeedListing], _ count: Int, _ settings: Settings, exchangePort: UInt16
   ) -> FeedDefinition {
-    func tuned(_ capability: FeedCapability) -> FeedCapability {
-      var capability = capability
-      capability.timeouts.staleNanos = Int64(settings.integer(.feedsStaleSeconds)) * 1_000_000_000
-      capability.connectsPerHour = settings.integer(.feedsReconnectsPerHour)
-      return capability
-    }
+    func tuned(_ capability: FeedCapability) -> FeedCapability { Self.tuned(capability, settings) }
     switch name {
     case "angel":
       return .angel(
@@ -80,7 +78,7 @@ struct FeedAssembly {
       let url = settings.string(.upstoxURL)
       return .upstox(
         url: url.isEmpty ? UpstoxSession.standardURL : url, listings: listings, instrumentCount: count,
-        capability: tuned(.upstox))
+        capability: tuned(settings.boolean(.upstoxPlusPlan) ? .upstoxPlus : .upstox))
     case "dhan":
       return .dhan(
         url: settings.string(.dhanURL), listings: listings, instrumentCount: count, capability: tuned(.dhan))
@@ -88,6 +86,46 @@ struct FeedAssembly {
       return .kite(name: name, url: settings.string(.zerodhaURL), listings: listings, capability: tuned(.kite))
     default:
       return .kite(name: name, url: "ws://127.0.0.1:\(exchangePort)", listings: listings, capability: tuned(.kite))
+    }
+  }
+
+  private static func tuned(_ capability: FeedCapability, _ settings: Settings) -> FeedCapability {
+    var capability = capability
+    capability.timeouts.staleNanos = Int64(settings.integer(.feedsStaleSeconds)) * 1_000_000_000
+    capability.connectsPerHour = settings.integer(.feedsReconnectsPerHour)
+    return capability
+  }
+
+  // MARK: Books beyond five levels
+
+  private static func offers(_ name: String, _ settings: Settings) -> [DeepOffer] {
+    switch name {
+    case "angel": return DeepOffer.angel
+    case "upstox": return settings.boolean(.upstoxPlusPlan) ? DeepOffer.upstoxPlus : []
+    case "dhan":
+      return DeepOffer.dhan.filter { !settings.string($0.levels == 20 ? .dhanDepth20URL : .dhanDepth200URL).isEmpty }
+    default: return []
+    }
+  }
+
+  private static func books(of feed: FeedDefinition, _ count: Int, _ settings: Settings) -> [FeedDefinition] {
+    offers(feed.name, settings).map { offer in
+      switch (feed.name, offer.levels) {
+      case ("angel", _):
+        .angelBooks(
+          of: feed, url: settings.string(.angelURL), instrumentCount: count, capability: tuned(.angelBooks, settings))
+      case ("upstox", _):
+        .upstoxBooks(
+          of: feed, url: settings.string(.upstoxURL).isEmpty ? UpstoxSession.standardURL : settings.string(.upstoxURL),
+          instrumentCount: count, capability: tuned(.upstoxBooks, settings))
+      case (_, 20):
+        .dhan20(
+          of: feed, url: settings.string(.dhanDepth20URL), instrumentCount: count, capability: tuned(.dhan20, settings))
+      default:
+        .dhan200(
+          of: feed, url: settings.string(.dhanDepth200URL), instrumentCount: count,
+          capability: tuned(.dhan200, settings))
+      }
     }
   }
 }

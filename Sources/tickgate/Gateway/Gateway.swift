@@ -68,7 +68,7 @@ struct Gateway {
     let takesTicks = !ingestEndpoint.isEmpty
     let board = FeedBoard(names: assembly.definitions.map(\.name) + (takesTicks ? [FeedAssembly.busFeed] : []))
     let ring = TickRing(capacity: settings.integer(.ringCapacity))
-    let lastValues = LastValueTable(count: assembly.registry.count)
+    let lastValues = LastValueTable(assembly.registry)
     let ingest = takesTicks ? TickQueue(capacity: Self.ingestCapacity) : nil
     let feeds = FeedService(
       definitions: assembly.definitions, configuration: try feedConfiguration(backend), registry: assembly.registry,
@@ -76,6 +76,8 @@ struct Gateway {
       calendar: assembly.calendar, clock: clock, ingest: ingest, log: log)
     var fanoutConfiguration = fanoutConfiguration(backend)
     fanoutConfiguration.tls = try tlsContext()
+    let markets = assembly.definitions.filter { $0.lane == nil }.map(\.name)
+    fanoutConfiguration.supportedBrokers = markets + (takesTicks ? [FeedAssembly.busFeed] : [])
     let fanout = FanoutService(
       configuration: fanoutConfiguration, registry: assembly.registry, ring: ring, lastValues: lastValues,
       wanted: feeds, keys: keys, board: board, upstream: feeds.upstream, log: log, clock: clock)
@@ -132,7 +134,8 @@ struct Gateway {
   private func makeBanner(_ assembly: FeedAssembly, webSocketPort: UInt16) -> Banner {
     let first = assembly.registry.instruments.first { $0.kind == .equity } ?? assembly.registry.instruments.first
     return Banner(
-      webSocketPort: webSocketPort, settings: settings, feeds: assembly.definitions.map(\.name),
+      webSocketPort: webSocketPort, settings: settings,
+      feeds: assembly.definitions.filter { $0.lane == nil }.map(\.name),
       instrumentCount: assembly.registry.count, simulatorPort: assembly.exchange?.port,
       firstSymbol: first.map { "\($0.exchange.code):\($0.symbol)" })
   }

@@ -49,11 +49,12 @@ final class BusHarness {
   static let tcs: UInt32 = 2
   static let count = 3
 
-  let registry = InstrumentRegistry([
-    instrument(.nse, "INFY"), instrument(.nseIndex, "NIFTY", kind: .index), instrument(.nse, "TCS"),
-  ])
+  let registry = InstrumentRegistry(
+    [
+      instrument(.nse, "INFY"), instrument(.nseIndex, "NIFTY", kind: .index), instrument(.nse, "TCS"),
+    ], offers: [DeepOffer(levels: 20, exchanges: [.nse])])
   let ring: TickRing
-  let lastValues = LastValueTable(count: BusHarness.count)
+  let lastValues: LastValueTable
   let wants = RecordedWants()
   let board = FeedBoard(names: ["zerodha", "bus"])
   let orders = RecordedOrders()
@@ -64,6 +65,7 @@ final class BusHarness {
 
   init(ringCapacity: Int = 1 << 14, adjust: (inout BusConfiguration) -> Void = { _ in }) throws {
     ring = TickRing(capacity: ringCapacity)
+    lastValues = LastValueTable(registry)
     sequencer = TickSequencer(ring: ring, lastValues: lastValues)
     var configuration = BusConfiguration()
     configuration.publish = ["tcp://127.0.0.1:*"]

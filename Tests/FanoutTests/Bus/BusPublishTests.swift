@@ -77,6 +77,31 @@ import TickRing
     #expect(harness.wants.all.last == Want(BusHarness.infy, .ltp, delta: -1) && harness.bus.statistics().wants == 0)
   }
 
+  @Test func `a book beyond five levels has topics of its own`() throws {
+    let harness = try BusHarness()
+    let peer = harness.subscriber("NSE_TCS:20_DEPTH")
+    #expect(harness.hasTopics(1))
+    let id = try #require(harness.registry.streamID(exchange: .nse, symbol: "TCS:20"))
+    #expect(Int(id) == BusHarness.count && harness.wants.all == [Want(id, .depth, delta: 1)])
+    var book = DeepBook()
+    book.instrument = BusHarness.tcs
+    book.sides = BookSides([.bids, .asks]).rawValue
+    book.capacity = 20
+    book.bidLevels = 12
+    for level in 0..<12 {
+      book.bids[level] = DepthLevel(price: Int64(100 - level) * Price.scale, quantity: 1, orders: 1)
+    }
+    harness.sequencer.submit(&book, as: id, publishedNanos: 1)
+    harness.sequencer.flush()
+    let message = peer.receive()
+    #expect(message.first == "NSE_TCS:20_DEPTH")
+    let data = try JSONDocument(message.last ?? "").root
+    #expect(data["symbol"]?.string == "TCS:20" && data["depth_level"]?.integer == 20)
+    #expect(data["depth"]?["buy"]?.elements[11]["price"]?.double == 89)
+    // Ticks that another process publishes are never taken for a book.
+    #expect(Topics.parse("NSE_TCS:20_DEPTH", in: harness.registry) == nil)
+  }
+
   @Test func `a subscriber that vanishes gives its wants back`() throws {
     let harness = try BusHarness()
     var peer: Peer? = harness.subscriber("NSE_INFY_LTP", "NSE_INDEX_NIFTY_")

@@ -179,13 +179,14 @@ final class ServerBench {
   let wants = TestWants()
   let board = FeedBoard(names: ["zerodha", "dhan"])
   let port: UInt16
+  let registry: InstrumentRegistry
   private let lastValues: LastValueTable
   private var sequencer: TickSequencer
   static let epochMillis: Int64 = 1_795_000_000_123
 
   init(
-    ringCapacity: Int = 4096, instruments: [Instrument] = serverInstruments, clock: any WallClock = SystemClock(),
-    _ adjust: (inout FanoutConfiguration) -> Void = { _ in }
+    ringCapacity: Int = 4096, instruments: [Instrument] = serverInstruments, offers: [DeepOffer] = [],
+    clock: any WallClock = SystemClock(), _ adjust: (inout FanoutConfiguration) -> Void = { _ in }
   ) throws {
     var configuration = FanoutConfiguration()
     configuration.port = 0
@@ -194,9 +195,10 @@ final class ServerBench {
     configuration.pingIntervalNanos = 0
     configuration.backend = testBackend
     adjust(&configuration)
-    let registry = InstrumentRegistry(instruments)
+    let registry = InstrumentRegistry(instruments, offers: offers)
+    self.registry = registry
     let ring = TickRing(capacity: ringCapacity)
-    lastValues = LastValueTable(count: registry.count)
+    lastValues = LastValueTable(registry)
     sequencer = TickSequencer(ring: ring, lastValues: lastValues)
     var log = Logger(label: "test")
     log.logLevel = .error
@@ -215,6 +217,14 @@ final class ServerBench {
     tick.ltp = number * Price.scale
     sequencer.submit(&tick, publishedNanos: 1)
     if flush { sequencer.flush() }
+  }
+
+  /// One update of a book, with as many levels as it has.
+  func book(_ name: String, _ book: inout DeepBook) throws {
+    let id = try #require(registry.streamID(exchange: .nse, symbol: name))
+    book.instrument = try #require(registry.deep[id]).base
+    sequencer.submit(&book, as: id, publishedNanos: 1)
+    sequencer.flush()
   }
 
   func flush() { sequencer.flush() }

@@ -38,15 +38,17 @@ final class SessionBench {
   var sequencer: TickSequencer
   static let epochMillis: Int64 = 1_795_000_000_123
 
-  init(feeds: [String] = ["zerodha"], configuration: FanoutConfiguration = FanoutConfiguration()) {
-    let registry = InstrumentRegistry(serverInstruments)
-    lastValues = LastValueTable(count: registry.count)
+  init(
+    feeds: [String] = ["zerodha"], offers: [DeepOffer] = [], configuration: FanoutConfiguration = FanoutConfiguration()
+  ) {
+    let registry = InstrumentRegistry(serverInstruments, offers: offers)
+    lastValues = LastValueTable(registry)
     sequencer = TickSequencer(ring: TickRing(capacity: 64), lastValues: lastValues)
     let rules = SessionContext.Rules(configuration, feedNames: feeds, epochMillis: Self.epochMillis)
     context = SessionContext(
       rules: rules, registry: registry, keys: TestKeys(), board: FeedBoard(names: feeds),
       upstream: upstream,
-      subscriptions: SubscriptionIndex(instrumentCount: registry.count, clientsMax: 4, lastValues: lastValues))
+      subscriptions: SubscriptionIndex(instrumentCount: registry.streamCount, clientsMax: 4, lastValues: lastValues))
     session = SessionState(client: 0, rules: rules, nowNanos: 1000)
   }
 

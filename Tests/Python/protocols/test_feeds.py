@@ -70,6 +70,39 @@ def test_ticks_of_every_broker_reach_a_client(make_gateway, tmp_path, name):
             assert client.tick("NIFTY", mode=2)["data"]["ltp"] > 0
 
 
+DEEP = [
+    ("angel", 20, {}),
+    ("upstox", 30, {"feeds.upstox.plus_plan": "true"}),
+    ("dhan", 20, {}),
+    ("dhan", 200, {}),
+]
+
+
+@pytest.mark.parametrize("name, levels, more", DEEP)
+def test_books_beyond_five_levels_have_names_of_their_own(make_gateway, tmp_path, name, levels, more):
+    write_token(tmp_path, "first")
+    with broker(name, tmp_path) as url:
+        own = settings(name, url, tmp_path, **more)
+        if name == "dhan":
+            base = url.rstrip("/")
+            own |= {"feeds.dhan.depth20_url": base + "/twentydepth", "feeds.dhan.depth200_url": base + "/twohundreddepth"}
+        gateway = make_gateway(own)
+        symbol = f"TCS:{levels}"
+        with Client(gateway, key=gateway.add_key()) as client:
+            reply = client.subscribe(symbol, mode=3)
+            assert reply["subscriptions"][0]["depth"] == levels
+            message = client.tick(symbol, mode=3)
+            while "ltp" not in message["data"]:
+                message = client.tick(symbol, mode=3)
+            data = message["data"]
+            assert data["symbol"] == symbol and data["depth_level"] == levels and message["broker"] == name
+            buy, sell = data["depth"]["buy"], data["depth"]["sell"]
+            assert len(buy) == len(sell) == levels and buy[19]["price"] > 0 and sell[19]["quantity"] > 0
+            assert buy[0]["price"] > buy[1]["price"] and sell[0]["price"] < sell[1]["price"]
+            other = {"action": "subscribe", "symbol": "TCS:50", "exchange": "NSE", "mode": 3}
+            assert "Symbol TCS:50 not found" in client.request(other)["subscriptions"][0]["message"]
+
+
 @pytest.mark.parametrize("name", BROKERS)
 def test_a_token_that_dies_is_waited_for_and_everything_comes_back(make_gateway, tmp_path, name):
     write_token(tmp_path, "first")
