@@ -43,6 +43,7 @@ struct FeedLoopCommand: ParsableCommand {
     let ring = TickRing(capacity: 1 << 17)
     let lastValues = LastValueTable(count: registry.count)
     var configuration = FeedConfiguration()
+    configuration.lingerNanos = 0
     if tls { configuration.tls = try TLSClientContext(authorities: .file(authority)) }
     let url = tls ? "wss://localhost:\(exchange.port)" : "ws://127.0.0.1:\(exchange.port)"
     let feeds = FeedService(
@@ -51,12 +52,15 @@ struct FeedLoopCommand: ParsableCommand {
       board: FeedBoard(names: ["sim"]), credentials: AnyCredentials(), calendar: .alwaysOpen, log: log)
     try feeds.start()
     defer { feeds.stop() }
+    var reader = TickReader(ring)
     feeds.apply((0..<UInt32(registry.count)).map { Want($0, .depth, delta: 1) })
-    try measure(exchange, ring)
+    measure(exchange, &reader) {
+      feeds.apply((0..<UInt32(registry.count)).map { Want($0, .depth, delta: -1) })
+    }
   }
 
-  private func measure(_ exchange: SimulatedExchange, _ ring: TickRing) throws {
-    var reader = TickReader(ring)
+  /// - Parameter end: ends all subscriptions.
+  private func measure(_ exchange: SimulatedExchange, _ reader: inout TickReader, end: () -> Void) {
     var tick = Tick()
     var read: UInt64 = 0
     func drain(nanos: Int64) {
@@ -67,21 +71,23 @@ struct FeedLoopCommand: ParsableCommand {
       }
     }
     drain(nanos: 3_000_000_000)
-    let (packets, ticks, cpu, start) = (
-      exchange.statistics.packets, read, ThreadUsage.nanos(of: "feeds"), SystemClock.monotonicNanos()
-    )
+    let (ticks, cpu, start) = (read, ThreadUsage.nanos(of: "feeds"), SystemClock.monotonicNanos())
     drain(nanos: Int64(seconds) * 1_000_000_000)
     let elapsed = SystemClock.monotonicNanos() - start
     let used = ThreadUsage.nanos(of: "feeds") - cpu
+    let (connections, seen) = (exchange.statistics.connections, read - ticks)
+    // Everything that was ever sent must have been read once the exchange has nothing more to send.
+    end()
+    var packets = UInt64.max
+    while packets != exchange.statistics.packets {
+      packets = exchange.statistics.packets
+      drain(nanos: 1_000_000_000)
+    }
     let now = exchange.statistics
-    drain(nanos: 300_000_000)
-    let connections = now.connections
-    let seen = read - ticks
     print("\(instruments) instruments over \(connections) sockets, \(seen * 1_000_000_000 / UInt64(elapsed)) ticks/s")
     print("feed loop     \(Self.decimal(Double(used) * 100 / Double(elapsed))) % of a core")
     print("per tick      \(Self.decimal(Double(used) / Double(max(seen, 1)))) ns")
-    // What was under way when counting began and ended is in one figure and not in the other.
-    print("sent          \(now.packets - packets) while \(seen) were read; lost by the reader \(reader.lost)")
+    print("sent in all   \(now.packets), read \(read), lost by the reader \(reader.lost)")
     print("skipped by the exchange \(now.skippedPackets), late \(now.droppedTicks)")
   }
 

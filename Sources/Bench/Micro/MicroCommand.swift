@@ -26,6 +26,7 @@ struct MicroCommand: ParsableCommand {
     Pieces.decodeUpstox(&measure)
     Pieces.ring(&measure)
     Pieces.encode(&measure)
+    BookPieces.run(&measure)
     Pieces.mask(&measure)
     Pieces.index(&measure)
     Pieces.threads(&measure)
