@@ -16,10 +16,11 @@ struct MicroCommand: ParsableCommand {
 
   @Option(help: "Repetitions of each piece; the least time counts.") var repetitions = 40
   @Option(help: "Thresholds to check against.") var check: String?
+  @Option(help: "The name of one piece: the others are left out.") var only: String?
   @Flag(help: "Check allocations only: a busy machine cannot change those.") var allocationsOnly = false
 
   func run() throws {
-    var measure = Measure(repetitions: repetitions)
+    var measure = Measure(repetitions: repetitions, only: only)
     Pieces.decode(&measure)
     Pieces.decodeAngel(&measure)
     Pieces.decodeDhan(&measure)
@@ -29,7 +30,7 @@ struct MicroCommand: ParsableCommand {
     BookPieces.run(&measure)
     Pieces.mask(&measure)
     Pieces.index(&measure)
-    Pieces.threads(&measure)
+    if only == nil { Pieces.threads(&measure) }
     for row in measure.rows { print(row.text) }
     guard let check else { return }
     let problems = try Thresholds(Self.read(check)).problems(measure.rows, allocationsOnly: allocationsOnly)
@@ -59,14 +60,20 @@ struct MeasuredPiece {
 /// Times short loops by the thread's CPU clock; the least of many repetitions resists noise.
 struct Measure {
   let repetitions: Int
+  /// The only piece that is measured; nil for all.
+  let only: String?
   private(set) var rows: [MeasuredPiece] = []
   static let loops = 20_000
 
-  init(repetitions: Int) { self.repetitions = repetitions }
+  init(repetitions: Int, only: String? = nil) {
+    self.repetitions = repetitions
+    self.only = only
+  }
 
   /// - Parameters:
   ///   - per: operations that one call of the body performs.
   mutating func piece(_ name: String, per: Int = 1, _ body: (Int) -> Void) {
+    guard only == nil || only == name else { return }
     for index in 0..<Self.loops { body(index) }
     var least = Int64.max
     let allocations = tg_thread_allocations()

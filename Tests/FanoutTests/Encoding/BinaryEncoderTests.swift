@@ -164,7 +164,7 @@ import Testing
   @Test func `sizes and offsets are those of the document`() {
     #expect(Mode.allCases.map { BinaryEncoder.bytes($0) } == [56, 176, 360])
     #expect(BinaryEncoder.tickBytesMax == 368)
-    #expect(BinaryRecord.allCases.map(\.rawValue) == [1, 2, 3, 16, 17, 18])
+    #expect(BinaryRecord.allCases.map(\.rawValue) == [1, 2, 3, 4, 16, 17, 18])
     #expect(Mode.allCases.map(\.rawValue) == [BinaryRecord.ltp, .quote, .depth].map(\.rawValue))
     #expect(BinaryKind.allCases.map(\.rawValue) == [1, 2, 3, 4, 5])
     #expect(BinaryLayout.subprotocol == "tickgate.v1" && BinaryLayout.version == 1)
