@@ -49,6 +49,9 @@ final class BrokerRig: CustomStringConvertible {
     var lingerNanos: Int64 = 0
     /// The feeds of books beyond five levels too.
     var hasBooks = false
+    var calendar = SessionCalendar.alwaysOpen
+    /// Largest message that the feed takes; nil for its own.
+    var messageBytesMax: Int?
     var capability: (inout FeedCapability) -> Void = { _ in }
     var exchange: (inout ExchangeConfiguration) -> Void = { _ in }
   }
@@ -67,7 +70,7 @@ final class BrokerRig: CustomStringConvertible {
   private var reader: TickReader
   private let entries: [UInt32: SimulatedInstrument]
 
-  /// Lines of the log before the last fault.
+  /// Lines of the log before the trail.
   private var mark = 0
   /// The last tick of each instrument.
   private(set) var last: [UInt32: Tick] = [:]
@@ -75,6 +78,7 @@ final class BrokerRig: CustomStringConvertible {
   private(set) var modes: [UInt32: Set<Mode>] = [:]
   /// What should never have come.
   private(set) var wrong: [String] = []
+  /// Whose ticks may come.
   private var everWanted: Set<UInt32> = []
 
   init(_ broker: SimulatedBroker, _ options: Options = Options()) throws {
@@ -88,6 +92,7 @@ final class BrokerRig: CustomStringConvertible {
     var feed = FeedConfiguration()
     feed.lingerNanos = options.lingerNanos
     feed.backend = testBackend
+    if let bytes = options.messageBytesMax { feed.messageBytesMax = bytes }
     if options.isSecure {
       let files = TestCertificates.shared
       configuration.host = "localhost"
@@ -123,7 +128,7 @@ final class BrokerRig: CustomStringConvertible {
     board = FeedBoard(names: [market.name] + books.map(\.name))
     feeds = FeedService(
       definitions: [market] + books, configuration: feed, registry: registry, ring: ring, lastValues: lastValues,
-      board: board, credentials: credentials, calendar: .alwaysOpen, log: log)
+      board: board, credentials: credentials, calendar: options.calendar, log: log)
     try feeds.start()
   }
 
@@ -163,7 +168,8 @@ final class BrokerRig: CustomStringConvertible {
     var wants = modes.map { Want($0.key, $0.value, delta: 1) }
     wants += wanted.map { Want($0.key, $0.value, delta: -1) }
     wanted = modes
-    everWanted.formUnion(modes.keys)
+    // Prices that go with a book bring ticks of its instrument.
+    everWanted.formUnion(modes.keys.map { registry.deep[$0]?.base ?? $0 })
     feeds.apply(wants)
   }
 
@@ -182,7 +188,7 @@ final class BrokerRig: CustomStringConvertible {
   var description: String { lines.all.joined(separator: "; ") }
   var status: FeedStatus { board.status(of: 0) }
 
-  /// States since the last fault, out of the log: none is too short to be seen.
+  /// States since the last fault or `startTrail`, out of the log: none is too short to be seen.
   var trail: [FeedMoment] { lines.all.dropFirst(mark).compactMap(FeedMoment.init(line:)) }
 
   /// Reads ticks until the condition holds; false when it does not in time.
@@ -210,10 +216,8 @@ final class BrokerRig: CustomStringConvertible {
   private func check(_ tick: Tick) {
     last[tick.instrument] = tick
     if let mode = Mode(rawValue: tick.mode) { modes[tick.instrument, default: []].insert(mode) }
-    // Prices that go with a book bring ticks of its instrument.
     let base = registry.deep[tick.instrument]?.base ?? tick.instrument
-    let bases = everWanted.map { registry.deep[$0]?.base ?? $0 }
-    guard bases.contains(base), let entry = entries[base] else {
+    guard everWanted.contains(base), let entry = entries[base] else {
       return complain("a tick of \(tick.instrument), which nobody wants")
     }
     // The exchange keeps prices within bounds that a wrong divisor or a wrong place would leave by far.
@@ -248,8 +252,11 @@ final class BrokerRig: CustomStringConvertible {
     modes = [:]
   }
 
+  /// The trail begins here.
+  func startTrail() { mark = lines.all.count }
+
   func inject(_ kind: Fault.Kind, seconds: Double? = nil) {
-    mark = lines.all.count
+    startTrail()
     exchange.inject(Fault(kind, durationNanos: seconds.map { Int64($0 * 1e9) }))
   }
 
