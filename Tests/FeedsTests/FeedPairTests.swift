@@ -183,4 +183,35 @@ private final class PairRig {
     rig.forget()
     #expect(await rig.run { Set(rig.ticks.filter { $0.feed != speaker }.map(\.instrument)) == Set(rig.ids) })
   }
+
+  private func races(_ rig: PairRig) -> [FeedRace] { [0, 1].map { rig.board.status(of: $0).race } }
+
+  @Test func `the board says who leads, and by how much`() async throws {
+    let rig = try PairRig([.kite, .kite], { $0.sharing = .arbitrate })
+    #expect(await rig.run { rig.subscribed(0) == rig.ids.count && rig.subscribed(1) == rig.ids.count })
+    let isCounted = await rig.run {
+      let races = races(rig)
+      return races.reduce(0) { $0 + $1.led } > 500 && races.reduce(0) { $0 + $1.lagged + $1.old } > 100
+    }
+    let before = races(rig)
+    #expect(isCounted, "\(before)")
+    // Whole sweeps later, all has been counted that was read before.
+    let count = rig.ticks.count
+    #expect(await rig.run { races(rig).reduce(0) { $0 + Int($1.led) } >= count }, "\(count) ticks, \(races(rig))")
+    for (race, earlier) in zip(races(rig), before) {
+      #expect(race.led >= earlier.led && race.lagged >= earlier.lagged && race.old >= earlier.old)
+      #expect(race.lagNanos >= 0)
+      // What is not there has no lag; what came later came within the time that the test has run.
+      #expect(race.lagged > 0 || race.lagNanos == 0)
+      #expect(race.lagNanos <= Int64(race.lagged) * 60 * oneSecond, "\(race)")
+    }
+  }
+
+  /// With fail-over only one feed is asked: nothing races.
+  @Test func `without arbitration there is no race`() async throws {
+    let rig = try PairRig([.kite, .kite], { $0.sharing = .failover })
+    #expect(await rig.run { rig.ticks.count > 500 })
+    _ = await rig.run(0.5)
+    #expect(races(rig) == [FeedRace(), FeedRace()])
+  }
 }
