@@ -3,8 +3,8 @@
 The four run at the same time, once for the whole file; what came is recorded, and the tests judge the records. Times
 are those that the gateway puts on its messages, so that a client on a busy machine is never what is judged.
 
-Two faults are left to tests without a clock, in Swift: `collapse` needs a minute of the usual rate before it counts, and
-the silent half of `drophalf` is told after a minute.
+Two faults are left to tests without a clock, in Swift: `collapse` needs a minute of the usual rate before it counts,
+and the silent half of `drophalf` is told after a minute.
 """
 
 import json
@@ -176,7 +176,7 @@ class Record:
         return [(at, one) for at, one in self.told(kind) if one["state"] not in USABLE]
 
     def back_after(self, kind, reason):
-        """Since when the feed was usable until the next fault, after it was lost with this reason; None if it was not."""
+        """Since when the feed was usable until the next fault, once lost with this reason; None if it was not."""
         lost = self.lost(kind)
         if not any(one["reason"] == reason for _, one in lost):
             return None
