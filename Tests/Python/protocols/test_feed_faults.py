@@ -117,7 +117,8 @@ class Record:
                     if time.time() > self.begin("garbage") - SPARE_SECONDS * self.pace:
                         return False
                     self._record(client)
-                done = gateway.command("feeds", "--json")
+                    # While there is somebody who wants the symbols.
+                    done = gateway.command("feeds", "--json")
                 assert done.returncode == 0, done.stderr
                 self.feeds = json.loads(done.stdout)["feeds"]
                 assert gateway.stop() == 0
@@ -135,8 +136,8 @@ class Record:
             assert time.monotonic() < deadline, f"no tick of {self.silent(0)}"
             self._take(client)
 
-    def _take(self, client):
-        for tick in client.collect(0.2):
+    def _take(self, client, seconds=0.2):
+        for tick in client.collect(seconds):
             key = (tick["symbol"], tick["exchange"], tick["mode"])
             new = content(tick)
             if self._contents.get(key) != new:
@@ -155,7 +156,8 @@ class Record:
             self._take(client)
             back = self.back_after("halfframe", "limit")
             if back and not self.silent(back):
-                return
+                # What the gateway counts, it counts once a second.
+                return self._take(client, seconds=1.5)
 
     # What the record says. Times are seconds since the epoch.
 
