@@ -35,8 +35,9 @@ FAULTS = {
 }
 FAULT_TEXT = {
     "badheartbeat": "badheartbeat@{at}+2s",
-    "mute": "mute@{at}+3s",
-    "dead": "dead@{at}+4500ms",
+    # The connection for good, and every other one for a time.
+    "mute": "mute@{at},mute@{at}+3s",
+    "dead": "dead@{at},dead@{at}+3s",
     # A refusal shows with the connection after it.
     "halfframe": "limit429:1@{at},halfframe@{at}",
 }
