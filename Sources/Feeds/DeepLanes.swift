@@ -1,5 +1,5 @@
-// What a decoded book becomes: the id under which somebody wants it. Written and read by the feed loop; flat mapped
-// memory, four bytes per instrument and lane, nothing allocates after init.
+// What a decoded book becomes: the id under which consumers know it. Written and read by the feed loop; flat mapped
+// memory, sixteen bytes per instrument and lane, nothing allocates after init.
 
 import CLinux
 import Market
@@ -20,48 +20,52 @@ public struct DeepLane: Sendable {
 }
 
 final class DeepLanes {
-  /// No id of a book: the lowest belongs to a listed instrument.
-  private static let none: UInt32 = 0
+  struct Row: BitwiseCopyable {
+    /// Of the book; 0 while nobody has wanted it, since the lowest id belongs to a listed instrument.
+    var id: UInt32
+    /// Prices of the instrument that are older do not go with its book. Nanoseconds since the epoch.
+    var pricesSince: Int64
+  }
 
   private let feeds: Int
   private let instruments: Int
-  private let ids: UnsafeMutablePointer<UnsafeMutablePointer<UInt32>?>
+  private let rows: UnsafeMutablePointer<UnsafeMutablePointer<Row>?>
   private let parents: UnsafeMutablePointer<UInt8>
 
   /// - Parameter routes: of all feeds; only the lanes among them take memory.
   init(_ routes: FeedRoutes, feeds: Int) {
     self.feeds = feeds
     instruments = max(routes.count, 1)
-    ids = .allocate(capacity: max(feeds, 1))
-    ids.initialize(repeating: nil, count: max(feeds, 1))
+    rows = .allocate(capacity: max(feeds, 1))
+    rows.initialize(repeating: nil, count: max(feeds, 1))
     parents = .allocate(capacity: max(feeds, 1))
     parents.initialize(repeating: 0, count: max(feeds, 1))
     for lane in routes.lanes {
-      guard let memory = tg_map(instruments * 4) else { fatalError("no memory for \(instruments) books") }
-      ids[Int(lane.feed)] = memory.bindMemory(to: UInt32.self, capacity: instruments)
+      guard let memory = tg_map(bytes) else { fatalError("no memory for \(instruments) books") }
+      rows[Int(lane.feed)] = memory.bindMemory(to: Row.self, capacity: instruments)
       parents[Int(lane.feed)] = lane.parent
     }
   }
 
   deinit {
-    for feed in 0..<feeds { if let memory = ids[feed] { tg_unmap(memory, instruments * 4) } }
-    ids.deallocate()
+    for feed in 0..<feeds { if let memory = rows[feed] { tg_unmap(memory, bytes) } }
+    rows.deallocate()
     parents.deallocate()
   }
 
-  /// The id of a book, nil while nobody wants it.
+  private var bytes: Int { instruments * MemoryLayout<Row>.stride }
+
+  /// Nil when nobody has ever wanted the book.
   @inline(__always)
-  func id(feed: UInt8, instrument: UInt32) -> UInt32? {
-    guard Int(feed) < feeds, Int(instrument) < instruments, let ids = ids[Int(feed)] else { return nil }
-    let id = ids[Int(instrument)]
-    return id == Self.none ? nil : id
+  func row(feed: UInt8, instrument: UInt32) -> Row? {
+    guard Int(feed) < feeds, Int(instrument) < instruments, let rows = rows[Int(feed)] else { return nil }
+    let row = rows[Int(instrument)]
+    return row.id == 0 ? nil : row
   }
 
   /// The feed that clients are told: the one of the account.
   @inline(__always)
   func parent(of feed: UInt8) -> UInt8 { parents[Int(feed)] }
 
-  func set(feed: UInt8, instrument: UInt32, id: UInt32?) {
-    ids[Int(feed)]?[Int(instrument)] = id ?? Self.none
-  }
+  func set(feed: UInt8, instrument: UInt32, _ row: Row) { rows[Int(feed)]?[Int(instrument)] = row }
 }

@@ -36,6 +36,8 @@ final class FeedLoop: LoopHandler {
   private var sink: TickSink
   private var failover: Failover
   private var owners: [UInt32: Owner] = [:]
+  /// Ids of books that somebody wants.
+  private var wantedBooks: Set<UInt32> = []
   private let tick: UnsafeMutablePointer<Tick>
   private var isStopping = false
 
@@ -67,7 +69,7 @@ final class FeedLoop: LoopHandler {
         gate.setOwner(of: instrument, routes.primary(of: instrument))
       }
     }
-    sink = TickSink(sequencer: sequencer, gate: gate, lanes: lanes)
+    sink = TickSink(sequencer: sequencer, gate: gate, lanes: lanes, board: board)
     failover = Failover(
       feeds: links.count, failNanos: configuration.failoverNanos, returnNanos: configuration.returnNanos)
     tick = .allocate(capacity: 1)
@@ -130,8 +132,10 @@ final class FeedLoop: LoopHandler {
 
   func onSweep(nowNanos: Int64) {
     guard !isStopping else { return }
-    shareSockets()
-    for link in links { on(link) { $0.onSweep(now: nowNanos) } }
+    for link in links {
+      shareSockets(now: nowNanos)
+      on(link) { $0.onSweep(now: nowNanos) }
+    }
     if routes.isShared {
       lookAtFailover(now: nowNanos)
       for feed in links.indices { board.setRace(feed, sink.gate.races[feed]) }
@@ -187,20 +191,28 @@ final class FeedLoop: LoopHandler {
   private func route(_ id: UInt32, _ symbol: DeepSymbol, now: Int64) {
     guard let lane = routes.lane(of: symbol.base, levels: symbol.levels) else { return upstream.set(id, .rejected) }
     let isWanted = book.mode(of: id) != nil
-    guard isWanted != (lanes.id(feed: lane.feed, instrument: symbol.base) != nil) else { return }
-    lanes.set(feed: lane.feed, instrument: symbol.base, id: isWanted ? id : nil)
-    let link = links[Int(lane.feed)]
-    link.want(symbol.base, isWanted ? .depth : nil, now: now)
-    upstream.set(id, isWanted ? link.upstreamState(of: symbol.base) : .none)
+    guard isWanted != wantedBooks.contains(id) else { return }
+    if isWanted {
+      wantedBooks.insert(id)
+      // Prices from a time when nobody had them kept up to date are none.
+      let isKept = book.mode(of: symbol.base) != nil
+      lanes.set(
+        feed: lane.feed, instrument: symbol.base, DeepLanes.Row(id: id, pricesSince: isKept ? 0 : clock.nowNanos()))
+    } else {
+      // The row stays: while the subscription lingers, the book is kept up to date for whoever comes back.
+      wantedBooks.remove(id)
+    }
+    links[Int(lane.feed)].want(symbol.base, isWanted ? .depth : nil, now: now)
     apply([Want(symbol.base, .quote, delta: isWanted ? 1 : -1)], now: now)
   }
 
   /// Feeds of one account that share its sockets: what one has open the other cannot open.
-  private func shareSockets() {
+  private func shareSockets(now: Int64) {
     for lane in routes.lanes {
       guard let total = lane.socketsShared else { continue }
       let (books, market) = (links[Int(lane.feed)], links[Int(lane.parent)])
       books.allow(sockets: total - market.socketsInUse)
+      if books.isStarved { on(market) { $0.spareSocket(now: now) } }
       market.allow(sockets: total - books.socketsInUse)
     }
   }
@@ -208,7 +220,7 @@ final class FeedLoop: LoopHandler {
   // MARK: Fail-over
 
   private func lookAtFailover(now: Int64) {
-    for feed in links.indices {
+    for feed in links.indices where links[feed].definition.lane == nil {
       guard let change = failover.look(feed, isUsable: links[feed].isUsable, now: now) else { continue }
       let name = links[feed].definition.name
       switch change {

@@ -31,7 +31,7 @@ public struct DeepSymbol: Sendable, Hashable {
 public final class DeepSymbols: Sendable {
   /// Books that may be named in the life of a process. Brokers serve some hundred at a time; strategies that follow the
   /// strikes around the money name others every day.
-  public static let countMax = 4096
+  public static let countMax = 16_384
   /// Between symbol and levels.
   static let separator = UInt8(ascii: ":")
   /// Digits of the levels.
@@ -59,11 +59,12 @@ public final class DeepSymbols: Sendable {
   public var levelsMax: Int { offers.map(\.levels).max() ?? 0 }
 
   /// The id of a book, nil when no feed has it or when too many have been named.
-  func id(of symbol: DeepSymbol, on exchange: Exchange) -> UInt32? {
+  /// - Parameter makes: whether one that was never named gets an id.
+  func id(of symbol: DeepSymbol, on exchange: Exchange, makes: Bool) -> UInt32? {
     guard offers.contains(where: { $0.levels == symbol.levels && $0.exchanges.contains(exchange) }) else { return nil }
     return names.withLock { names in
       if let id = names.ids[symbol] { return id }
-      guard names.symbols.count < capacity else { return nil }
+      guard makes, names.symbols.count < capacity else { return nil }
       let id = first + UInt32(names.symbols.count)
       names.ids[symbol] = id
       names.symbols.append(symbol)

@@ -7,7 +7,7 @@ public enum FeedState: UInt8, Sendable, CaseIterable {
   /// Prices of this feed are current: orders may fill on them.
   public var isUsable: Bool { self == .live || self == .quiet }
 
-  /// As it stands in messages, e.g. `auth_failed`.
+  /// As it stands in messages, e.g. `authFailed`.
   public var name: String {
     switch self {
     case .connecting: "connecting"
@@ -58,8 +58,7 @@ public struct FeedStatus: Sendable, Equatable {
   public var silent: UInt32
   /// When the token in use was obtained; 0 when unknown.
   public var tokenObtained: Int64
-  /// Frames and packets that no tick could be made of.
-  public var rejected: UInt64
+  public var rejections: FeedRejections
   /// Where two feeds race: ticks that came first here, ticks that another had brought before, how much later these
   /// came together, and ticks that were too old.
   public var race: FeedRace
@@ -96,7 +95,8 @@ public final class FeedBoard: Sendable {
     let sockets = Atomic<UInt32>(0)
     let silent = Atomic<UInt32>(0)
     let tokenObtained = Atomic<Int64>(0)
-    let rejected = Atomic<UInt64>(0)
+    let rejections = Mutex(FeedRejections())
+    let silentInstruments = Mutex<[UInt32]>([])
     let led = Atomic<UInt64>(0)
     let lagged = Atomic<UInt64>(0)
     let lagNanos = Atomic<Int64>(0)
@@ -105,18 +105,24 @@ public final class FeedBoard: Sendable {
 
   /// Names of the feeds; the index is the `feed` of a tick.
   public let names: [String]
+  /// Feeds that are closed while nobody needs them: no news then.
+  private let onDemand: Set<Int>
   private let rows: [Row]
   private let changes = Atomic<UInt64>(0)
 
-  public init(names: [String]) {
+  public init(names: [String], onDemand: Set<Int> = []) {
     precondition(names.count <= Self.capacity, "at most \(Self.capacity) feeds")
     self.names = names
+    self.onDemand = onDemand
     rows = names.map { _ in Row() }
   }
 
   public func state(of feed: Int) -> FeedState {
     FeedState(rawValue: rows[feed].state.load(ordering: .acquiring)) ?? .closed
   }
+
+  /// Whether a feed is closed because nobody needs it.
+  public func isUnneeded(_ feed: Int) -> Bool { onDemand.contains(feed) && state(of: feed) == .closed }
 
   /// Nanoseconds since the epoch; `.max` while the feed is not up.
   public func liveSince(of feed: Int) -> Int64 { rows[feed].liveSince.load(ordering: .acquiring) }
@@ -140,8 +146,11 @@ public final class FeedBoard: Sendable {
       reconnects: row.reconnects.load(ordering: .relaxed), used: row.used.load(ordering: .relaxed),
       limit: row.limit.load(ordering: .relaxed), sockets: row.sockets.load(ordering: .relaxed),
       silent: row.silent.load(ordering: .relaxed), tokenObtained: row.tokenObtained.load(ordering: .relaxed),
-      rejected: row.rejected.load(ordering: .relaxed), race: race)
+      rejections: row.rejections.withLock { $0 }, race: race)
   }
+
+  /// Some of the instruments that `silent` counts.
+  public func silentInstruments(of feed: Int) -> [UInt32] { rows[feed].silentInstruments.withLock { $0 } }
 
   // MARK: Feed loop only
 
@@ -155,12 +164,6 @@ public final class FeedBoard: Sendable {
     changes.add(1, ordering: .releasing)
   }
 
-  /// A socket of the feed has come back: what was received before belongs to the past.
-  public func renew(_ feed: Int, now: Int64) {
-    guard state(of: feed).isUsable else { return }
-    rows[feed].liveSince.store(now, ordering: .releasing)
-  }
-
   public func setReconnects(_ feed: Int, _ count: UInt64) { rows[feed].reconnects.store(count, ordering: .relaxed) }
 
   /// Once per batch of payload.
@@ -172,9 +175,12 @@ public final class FeedBoard: Sendable {
     rows[feed].sockets.store(UInt32(clamping: sockets), ordering: .relaxed)
   }
 
-  public func setSilent(_ feed: Int, _ count: Int) {
+  /// - Parameter instruments: some of them.
+  public func setSilent(_ feed: Int, _ count: Int, _ instruments: [UInt32] = []) {
     rows[feed].silent.store(UInt32(clamping: count), ordering: .relaxed)
+    rows[feed].silentInstruments.withLock { $0 = instruments }
   }
+
   public func setToken(_ feed: Int, obtained: Int64) { rows[feed].tokenObtained.store(obtained, ordering: .relaxed) }
   public func setRace(_ feed: Int, _ race: FeedRace) {
     rows[feed].led.store(race.led, ordering: .relaxed)
@@ -183,5 +189,7 @@ public final class FeedBoard: Sendable {
     rows[feed].old.store(race.old, ordering: .relaxed)
   }
 
-  public func setRejected(_ feed: Int, _ count: UInt64) { rows[feed].rejected.store(count, ordering: .relaxed) }
+  public func setRejections(_ feed: Int, _ counts: FeedRejections) {
+    rows[feed].rejections.withLock { $0 = counts }
+  }
 }

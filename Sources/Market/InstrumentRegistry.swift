@@ -37,19 +37,24 @@ public final class InstrumentRegistry: Sendable {
   }
 
   /// What can be subscribed to under these names: an instrument, or a book of one (`TCS:20`).
-  public func streamID(exchange: Exchange, symbol: String) -> UInt32? {
+  /// - Parameter makes: whether a book that was never named gets an id.
+  public func streamID(exchange: Exchange, symbol: String, makes: Bool = true) -> UInt32? {
     NameTable.withBytes(of: exchange.code) { exchange in
-      NameTable.withBytes(of: symbol) { symbol in streamID(exchangeBytes: exchange, symbolBytes: symbol) }
+      NameTable.withBytes(of: symbol) { symbol in
+        streamID(exchangeBytes: exchange, symbolBytes: symbol, makes: makes)
+      }
     }
   }
 
   /// The same, compared byte by byte: the way for foreign text that need not be valid.
-  public func streamID(exchangeBytes: UnsafeRawBufferPointer, symbolBytes: UnsafeRawBufferPointer) -> UInt32? {
+  public func streamID(
+    exchangeBytes: UnsafeRawBufferPointer, symbolBytes: UnsafeRawBufferPointer, makes: Bool = true
+  ) -> UInt32? {
     if let id = names.find(exchangeBytes, symbolBytes) { return id }
     guard deep.capacity > 0, let (symbol, levels) = DeepSymbols.split(symbolBytes),
       let base = names.find(exchangeBytes, symbol)
     else { return nil }
-    return deep.id(of: DeepSymbol(base: base, levels: levels), on: instruments[Int(base)].exchange)
+    return deep.id(of: DeepSymbol(base: base, levels: levels), on: instruments[Int(base)].exchange, makes: makes)
   }
 
   /// The instrument with this id; for a book, the instrument that it is of, under the name of the book.

@@ -76,7 +76,8 @@ extension SessionCalendar {
       add([.nfo, .bfo], 555, 940)
       add([.cds, .bcd, .ncdex], 540, 1020)
       add([.mcx, .nco, .mcxIndex], 540, 1435, summerClose: 1410)
-      add([.crypto, .globalIndex], 0, minutesPerDay, weekdays: Regular.everyDay)
+      add([.crypto], 0, minutesPerDay, weekdays: Regular.everyDay)
+      add([.globalIndex], 0, minutesPerDay)
       return rules
     }()
   }

@@ -6,30 +6,39 @@ extension TickSequencer {
   /// - Parameters:
   ///   - book: `instrument` is the one that it is of, `feed` the one that clients shall be told.
   ///   - id: of the book.
-  public mutating func submit(_ book: UnsafeMutablePointer<DeepBook>, as id: UInt32, publishedNanos: Int64) {
+  ///   - pricesSince: nanoseconds since the epoch: prices that were received before are left out.
+  public mutating func submit(
+    _ book: UnsafeMutablePointer<DeepBook>, as id: UInt32, pricesSince: Int64 = 0, publishedNanos: Int64
+  ) {
     guard let books = lastValues.books else { return }
     book.pointee.publishedTime = publishedNanos
     books.write(id, sequence: lastValues.row(id).pointee.depthSequence &+ 1, book)
     var tick = Tick()
     withUnsafeMutablePointer(to: &tick) { tick in
-      takePrices(of: book.pointee.instrument, into: tick)
+      takePrices(of: book.pointee.instrument, since: pricesSince, into: tick)
       Self.fill(tick, from: book)
       tick.pointee.instrument = id
       submit(tick, publishedNanos: publishedNanos)
     }
   }
 
-  /// What the market socket has said of the instrument, if anything, without its book.
-  private func takePrices(of instrument: UInt32, into tick: UnsafeMutablePointer<Tick>) {
+  /// The feed that the last tick of an instrument came from; nil when it has never ticked.
+  public func lastFeed(of instrument: UInt32) -> UInt8? {
     let row = lastValues.row(instrument)
-    guard row.pointee.mode != 0 else { return }
+    return row.pointee.mode == 0 ? nil : row.pointee.feed
+  }
+
+  /// What the market data has said of the instrument, if anything, without its book and its time.
+  private func takePrices(of instrument: UInt32, since: Int64, into tick: UnsafeMutablePointer<Tick>) {
+    let row = lastValues.row(instrument)
+    guard row.pointee.mode != 0, row.pointee.receivedTime >= since else { return }
     UnsafeMutableRawPointer(tick).copyMemory(
       from: UnsafeRawPointer(row), byteCount: 8 &* Tick.words(ofMode: min(row.pointee.mode, Mode.quote.rawValue)))
-    let beyondQuote = Presence([.depth, .openInterestRange, .bestBid, .bestAsk]).rawValue
+    let beyondQuote = Presence([.depth, .openInterestRange, .bestBid, .bestAsk, .exchangeTime]).rawValue
     tick.pointee.presence &= ~beyondQuote
     // A row of the lowest mode tells nothing of the words behind its prefix.
     if row.pointee.mode == Mode.ltp.rawValue {
-      tick.pointee.presence &= Presence([.ltp, .lastTradeTime, .exchangeTime, .suspect]).rawValue
+      tick.pointee.presence &= Presence([.ltp, .lastTradeTime, .suspect]).rawValue
     }
   }
 

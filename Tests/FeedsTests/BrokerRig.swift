@@ -121,7 +121,7 @@ final class BrokerRig: CustomStringConvertible {
     let market = broker.definition(exchange, listings, instruments: registry.count, capability)
     let books =
       options.hasBooks
-      ? broker.books(of: market, exchange, instruments: registry.count) {
+      ? broker.books(of: market, exchange, registry) {
         $0.timeouts = .short
         options.capability(&$0)
       } : []

@@ -18,9 +18,15 @@ import Testing
     try rig.wantSome()
     #expect(await rig.isServed())
     let before = rig.attempts
-    let rejected = rig.status.rejected
+    let rejected = rig.status.rejections.total
     rig.inject(.garbage)
-    #expect(await rig.run(10) { rig.status.rejected > rejected })
+    #expect(await rig.run(10) { rig.status.rejections.total > rejected })
+    #expect(await rig.run(10) { rig.lines.all.contains { $0.contains("without a tick: ") } }, "\(rig)")
+    rig.inject(.garbage)
+    let second = rig.status.rejections.total
+    #expect(await rig.run(10) { rig.status.rejections.total > second })
+    #expect(await rig.run(3) { false } == false)
+    #expect(rig.lines.all.count { $0.contains("without a tick: ") } == 1, "once per interval: \(rig)")
     #expect(await rig.isServed())
     #expect(rig.attempts == before && rig.status.reconnects == 0, "\(rig)")
     #expect(rig.trail.allSatisfy { $0.state.isUsable }, "\(rig.trail)")

@@ -2,6 +2,7 @@
 
 import Feeds
 import Market
+import Normalize
 import Simulator
 import Testing
 import TickRing
@@ -135,11 +136,10 @@ import TickRing
     rig.want(Dictionary(uniqueKeysWithValues: listed.prefix(25).map { ($0, Mode.ltp) } + [(deep, .depth)]))
     #expect(await rig.run { rig.feeds.upstream[deep] == .rejected }, "\(rig)")
     #expect(rig.exchange.statistics.connections == 3)
-    // What is left is on one socket; the others close, and one may be the books'.
-    let first = try #require(rig.exchange.subscriptions().first).connection
-    let kept = rig.exchange.subscriptions().filter { $0.connection == first }.compactMap { rig.registry.id($0.key) }
-    rig.want(Dictionary(uniqueKeysWithValues: kept.map { ($0, Mode.ltp) } + [(deep, .depth)]))
+    // What is left would fit on one socket: another is given up for the book.
+    rig.want(Dictionary(uniqueKeysWithValues: listed.prefix(9).map { ($0, Mode.ltp) } + [(deep, .depth)]))
     #expect(await rig.run(60) { rig.feeds.upstream[deep] == .active && rig.last[deep] != nil }, "\(rig)")
+    #expect(await rig.run { listed.prefix(9).allSatisfy { rig.feeds.upstream[$0] == .active } }, "\(rig)")
     rig.want(Dictionary(uniqueKeysWithValues: listed.map { ($0, Mode.ltp) } + [(deep, .depth)]))
     #expect(await rig.run { listed.count { rig.feeds.upstream[$0] == .rejected } == 10 }, "\(rig)")
     #expect(rig.feeds.upstream[deep] == .active && rig.exchange.statistics.connections == 3)
@@ -154,6 +154,34 @@ import TickRing
     rig.want([id: .depth])
     #expect(await rig.run { rig.board.state(of: 1) == .authFailed }, "\(rig)")
     #expect(rig.status.state.isUsable && rig.board.reconnects(of: 0) == 0)
+    // Nobody wants it any more: it waits for nothing.
+    rig.want([:])
+    #expect(await rig.run { rig.board.state(of: 1) == .closed }, "\(rig)")
+  }
+
+  @Test func `whoever comes back while a book lingers finds it up to date`() async throws {
+    let rig = try rig(.dhan) { $0.lingerNanos = 60 * oneSecond }
+    let name = try #require(names(rig, 1).first)
+    let id = try #require(rig.registry.streamID(exchange: .nse, symbol: "\(name):20"))
+    rig.want([id: .depth])
+    #expect(await rig.run(60) { rig.last[id]?.has(.ltp) == true }, "\(rig)")
+    rig.want([:])
+    let before = try #require(rig.last[id]).depthSequence
+    #expect(await rig.run { rig.last[id]!.depthSequence > before + 3 })
+    rig.want([id: .depth])
+    rig.forget()
+    #expect(await rig.run { rig.last[id] != nil && rig.feeds.upstream[id] == .active })
+    #expect(rig.exchange.subscriptions().count == 2)
+  }
+
+  @Test func `a book feed lists only what it has books of`() throws {
+    let rig = try rig(.angel)
+    let listings = try BrokerRig.listings(rig.exchange).1
+    let market = SimulatedBroker.angel.definition(
+      rig.exchange, listings, instruments: rig.registry.count, SimulatedBroker.angel.capability)
+    let books = SimulatedBroker.angel.books(of: market, rig.exchange, rig.registry) { _ in }
+    let exchanges = Set(books.flatMap(\.listings).map { rig.registry[$0.instrument].exchange })
+    #expect(exchanges == [.nse] && Set(listings.map { rig.registry[$0.instrument].exchange }).count > 3)
   }
 }
 

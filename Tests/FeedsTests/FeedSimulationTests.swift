@@ -173,7 +173,7 @@ private struct World {
 
   private var isSettled: Bool {
     let want = wanted.mapValues { feed.capability.modeOnWire[$0.index] }
-    let room = feed.capability.instrumentsMax
+    let room = feed.capability.limits.total * feed.capability.socketsMax
     let have = broker.set
     guard asks.isEmpty, feed.state == .live || (want.isEmpty && feed.state != .authFailed) else { return false }
     guard have.keys.allSatisfy({ want[$0] != nil }) else { return false }

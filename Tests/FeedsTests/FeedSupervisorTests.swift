@@ -114,6 +114,33 @@ extension FeedSupervisor {
     #expect((10 * second...11 * second).contains(hungUpAt - last), "\(hungUpAt - last) ns")
   }
 
+  @Test func `on a holiday that no calendar knows, snapshots alone make no storm`() {
+    var feed = supervisor(perHour: 1000)
+    _ = feed.on(.want(1, .quote, isIndex: false), now: 0)
+    var actions = feed.on(.start, now: 0)
+    var attempts = 0
+    var snapshotsAt: [Int64] = []
+    for now in stride(from: Int64(0), through: 10 * 3600 * second, by: Int(second / 4)) {
+      actions += feed.sweep(now)
+      for action in actions {
+        guard case .ask(let shard, let attempt, _) = action else { continue }
+        attempts += 1
+        _ = feed.on(.access(shard: shard, attempt: attempt, nil), now: now)
+        _ = feed.on(.connected(shard: shard), now: now)
+        _ = feed.on(.opened(shard: shard), now: now)
+        _ = feed.on(.alive(shard: shard), now: now)
+        // One after the subscription, one after the mode, and one more.
+        snapshotsAt = [1, 2, 4].map { now + $0 * second / 4 }
+      }
+      actions = []
+      _ = feed.messages(now: now)
+      if snapshotsAt.contains(now) { _ = feed.on(.payload(shard: 0, ticks: 1), now: now) }
+      // The peer answers pings.
+      if now % (5 * second) == 0 { _ = feed.on(.alive(shard: 0), now: now) }
+    }
+    #expect(attempts > 20 && attempts < 100, "\(attempts) attempts in ten hours")
+  }
+
   @Test func `outside the session silence is no fault`() {
     var feed = supervisor()
     feed.bringUp()

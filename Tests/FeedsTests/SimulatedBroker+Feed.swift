@@ -43,25 +43,26 @@ extension SimulatedBroker {
 
   /// The feeds of these books.
   func books(
-    of feed: FeedDefinition, _ exchange: SimulatedExchange, instruments: Int, _ tune: (inout FeedCapability) -> Void
+    of feed: FeedDefinition, _ exchange: SimulatedExchange, _ registry: InstrumentRegistry,
+    _ tune: (inout FeedCapability) -> Void
   ) -> [FeedDefinition] {
     func tuned(_ capability: FeedCapability) -> FeedCapability {
       var capability = capability
       tune(&capability)
       return capability
     }
-    return switch self {
-    case .kite: []
-    case .angel:
-      [.angelBooks(of: feed, url: exchange.url, instrumentCount: instruments, capability: tuned(.angelBooks))]
-    case .upstox: [.upstoxBooks(of: feed, instrumentCount: instruments, capability: tuned(.upstoxBooks))]
-    case .dhan:
-      [
-        .dhan20(
-          of: feed, url: exchange.url + "twentydepth", instrumentCount: instruments, capability: tuned(.dhan20)),
-        .dhan200(
-          of: feed, url: exchange.url + "twohundreddepth", instrumentCount: instruments, capability: tuned(.dhan200)),
-      ]
+    return offers.map { offer in
+      switch (self, offer.levels) {
+      case (.angel, _):
+        .angelBooks(of: feed, offer, url: exchange.url, registry: registry, capability: tuned(.angelBooks))
+      case (.upstox, _): .upstoxBooks(of: feed, offer, registry: registry, capability: tuned(.upstoxBooks))
+      case (_, 20):
+        .dhanBooks(
+          of: feed, offer, url: exchange.url + "twentydepth", registry: registry, capability: tuned(.dhan20))
+      default:
+        .dhanBooks(
+          of: feed, offer, url: exchange.url + "twohundreddepth", registry: registry, capability: tuned(.dhan200))
+      }
     }
   }
 

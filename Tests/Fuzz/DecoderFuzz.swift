@@ -1,14 +1,5 @@
-// Coverage-guided fuzzing of the decoders of binary feeds. Not part of the package; everything is compiled as one
-// module under the name of the one that its parts import:
-//
-//   mkdir -p /tmp/fuzz && clang -c Sources/CLinux/CLinux.c -I Sources/CLinux/include -o /tmp/fuzz/CLinux.o
-//   echo "module CLinux { header \"$PWD/Sources/CLinux/include/CLinux.h\" export * }" > /tmp/fuzz/module.modulemap
-//   swiftc -O -wmo -parse-as-library -module-name JSONText -emit-module -emit-module-path /tmp/fuzz/JSONText.swiftmodule \
-//     -sanitize=fuzzer,address -c Sources/JSONText/*.swift -o /tmp/fuzz/JSONText.o
-//   swiftc -O -parse-as-library -suppress-warnings -module-name Market -sanitize=fuzzer,address -I /tmp/fuzz \
-//     $(find Sources/Market Sources/Normalize -name '*.swift') Tests/Fuzz/DecoderFuzz.swift /tmp/fuzz/*.o \
-//     -o /tmp/fuzz/decoders
-//   /tmp/fuzz/decoders -max_len=4000 -max_total_time=60
+// Coverage-guided fuzzing of the decoders of binary feeds: `scripts/fuzz decoders`. Not part of the package; everything is
+// compiled as one module under the name of the one that its parts import.
 //
 // Method: the first byte of the input picks the decoder, the rest is a frame. Every tick goes through an overlay. One
 // choice is the reader of captured frames, which takes the rest as a line.

@@ -1,8 +1,5 @@
-// Coverage-guided fuzzing of everything in WebSocket that reads foreign bytes. Not part of the package:
-//
-//   swiftc -O -parse-as-library -package-name tickgate -sanitize=fuzzer,address -I Sources/CZlib \
-//     Sources/WebSocket/*.swift Tests/Fuzz/WebSocketFuzz.swift -o /tmp/websocket-fuzz
-//   /tmp/websocket-fuzz -max_len=400 -max_total_time=60
+// Coverage-guided fuzzing of everything in WebSocket that reads foreign bytes: `scripts/fuzz websocket`. Not part of the
+// package.
 //
 // Method: the first byte of the input picks the target, the second the size of the pieces. A stream is fed whole and
 // in pieces, to either role, with and without compression, and both must give the same events. Trapping is failing; the

@@ -80,6 +80,25 @@ import TickRing
     #expect(values[Self.id]?.presence == Presence([.ltp, .depth, .bestAsk]).rawValue && values[Self.id]?.ltp == 8)
   }
 
+  @Test func `prices from before the time from which they are kept are left out`() {
+    let values = values()
+    var sequencer = TickSequencer(ring: TickRing(capacity: 16), lastValues: values)
+    #expect(sequencer.lastFeed(of: Self.base) == nil)
+    var price = Tick()
+    price.instrument = Self.base
+    price.feed = 3
+    price.mode = Mode.ltp.rawValue
+    price.presence = Presence.ltp.rawValue
+    price.receivedTime = 50
+    sequencer.submit(&price, publishedNanos: 1)
+    #expect(sequencer.lastFeed(of: Self.base) == 3)
+    for (since, has) in [(Int64(50), true), (51, false), (.max, false)] {
+      var update = book(100)
+      sequencer.submit(&update, as: Self.id, pricesSince: since, publishedNanos: 1)
+      #expect(values[Self.id]?.has(.ltp) == has && values[Self.id]?.has(.depth) == true)
+    }
+  }
+
   @Test func `a side that an update does not bring stays`() throws {
     let values = values()
     var sequencer = TickSequencer(ring: TickRing(capacity: 16), lastValues: values)

@@ -62,18 +62,21 @@ package struct SessionContext {
 
   /// How every feed is, a message each.
   func feedStatuses(wallNanos: Int64) -> [[UInt8]] {
-    board.names.indices.map { FeedStatusText.encode(board.status(of: $0), wallNanos: wallNanos) }
+    board.names.indices.filter { !board.isUnneeded($0) }.map {
+      FeedStatusText.encode(board.status(of: $0), wallNanos: wallNanos)
+    }
   }
 
   /// Nil when the registry does not know it.
-  func instrument(_ requested: RequestedInstrument) -> UInt32? {
+  /// - Parameter makes: whether a book that was never named gets an id.
+  func instrument(_ requested: RequestedInstrument, makes: Bool = false) -> UInt32? {
     if let exchange = requested.exchange.plainBytes, let symbol = requested.symbol.plainBytes {
-      return registry.streamID(exchangeBytes: exchange, symbolBytes: symbol)
+      return registry.streamID(exchangeBytes: exchange, symbolBytes: symbol, makes: makes)
     }
     guard let symbol = requested.symbol.string, let code = requested.exchange.string,
       let exchange = Exchange(code: code)
     else { return nil }
-    return registry.streamID(exchange: exchange, symbol: symbol)
+    return registry.streamID(exchange: exchange, symbol: symbol, makes: makes)
   }
 
   // MARK: Binary stream

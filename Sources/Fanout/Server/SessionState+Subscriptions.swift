@@ -55,6 +55,8 @@ extension SessionState {
       guard patterns.take() else { return PatternBudget.exhausted }
       // Compared with what the client has, not with all that there is.
       for instrument in Set(context.subscriptions.subscriptions(client: client).map(\.instrument)) {
+        // Patterns stand for instruments, not for their books.
+        guard context.registry.deep[instrument] == nil else { continue }
         let key = context.registry[instrument].key
         if key.exchange == pattern.exchange, pattern.matches(key.symbol) { unsubscribe(instrument, modes, context) }
       }

@@ -27,7 +27,7 @@ struct Subscriber {
     } catch {
       return .failed(error.message)
     }
-    guard let instrument = context.instrument(requested) else { return .unknown }
+    guard let instrument = context.instrument(requested, makes: room > 0) else { return .unknown }
     if room == 0, !context.subscriptions.contains(client: client, instrument, mode) { return .full }
     let sequence = add(instrument)
     guard let book = context.registry.deep[instrument] else {

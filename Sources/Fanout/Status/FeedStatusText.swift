@@ -13,8 +13,9 @@ package enum FeedStatusText {
     json.member("broker", status.name)
     json.member("state", status.state.name)
     json.member("reason", status.reason.name)
-    // Numbers only: without market data so far there is no age.
-    if status.lastPayload > 0 { json.member("age_ms", millis(from: status.lastPayload, to: wallNanos)) }
+    // Always a number: without market data so far it is that of the state.
+    let start = status.lastPayload > 0 ? status.lastPayload : status.since
+    json.member("age_ms", start > 0 ? millis(from: start, to: wallNanos) : 0)
     json.member("timestamp", wallNanos / nanosPerMilli)
     if status.since > 0 { json.member("since", status.since / nanosPerMilli) }
     json.member("used", Int64(status.used))

@@ -49,7 +49,8 @@ package struct FeedStatusWatch: Sendable {
       let status = board.status(of: feed)
       let now = Told(status)
       defer { told[feed] = now }
-      return isHeartbeat || told[feed] != now ? News(feed: feed, status: status) : nil
+      let isDue = isHeartbeat && !board.isUnneeded(feed)
+      return isDue || told[feed] != now ? News(feed: feed, status: status) : nil
     }
   }
 }

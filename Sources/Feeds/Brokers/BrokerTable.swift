@@ -82,6 +82,11 @@ extension DeepOffer {
     DeepOffer(levels: 20, exchanges: [.nse, .nfo]), DeepOffer(levels: 200, exchanges: [.nse, .nfo]),
   ]
   public static let upstoxPlus = [DeepOffer(levels: 30, exchanges: [.nse, .bse, .nfo, .bfo, .cds, .bcd, .mcx])]
+
+  /// What a feed lists on these exchanges.
+  func listings(of feed: FeedDefinition, in registry: InstrumentRegistry) -> [FeedListing] {
+    feed.listings.filter { exchanges.contains(registry[$0.instrument].exchange) }
+  }
 }
 
 extension FeedDefinition {
@@ -125,65 +130,52 @@ extension FeedDefinition {
     }
   }
 
-  /// What stands beside a feed of market data for its books of so many levels.
+  /// What stands beside a feed of market data for its books.
+  /// - Parameter listings: of the feed, on the exchanges of the offer.
   private static func books(
-    of feed: FeedDefinition, levels: Int, capability: FeedCapability, socketsShared: Int? = nil,
-    makeSession: @escaping @Sendable (_ feed: UInt8) -> any FeedSession
+    of feed: FeedDefinition, _ offer: DeepOffer, _ listings: [FeedListing], capability: FeedCapability,
+    socketsShared: Int? = nil, makeSession: @escaping @Sendable (_ feed: UInt8) -> any FeedSession
   ) -> FeedDefinition {
     FeedDefinition(
-      name: "\(feed.name)-depth\(levels)", credentials: feed.credentials, listings: feed.listings,
+      name: "\(feed.name)-depth\(offer.levels)", credentials: feed.credentials, listings: listings,
       capability: capability,
-      lane: DeepLane(levels: levels, parent: feed.name, socketsShared: socketsShared), makeSession: makeSession)
+      lane: DeepLane(levels: offer.levels, parent: feed.name, socketsShared: socketsShared), makeSession: makeSession)
   }
 
-  /// Angel's books of 20 levels, on one of the connections of `feed`.
+  /// Angel's books, on one of the connections of `feed`.
   public static func angelBooks(
-    of feed: FeedDefinition, url: String = SmartStreamSession.standardURL, instrumentCount: Int,
-    capability: FeedCapability = .angelBooks
+    of feed: FeedDefinition, _ offer: DeepOffer, url: String = SmartStreamSession.standardURL,
+    registry: InstrumentRegistry, capability: FeedCapability = .angelBooks
   ) -> FeedDefinition {
-    let (names, tokens) = (ListingTable(feed.listings), TokenMap(feed.listings, withSegment: true))
-    return books(of: feed, levels: 20, capability: capability, socketsShared: feed.capability.socketsMax) {
+    let (listings, count) = (offer.listings(of: feed, in: registry), registry.count)
+    let (names, tokens) = (ListingTable(listings), TokenMap(listings, withSegment: true))
+    return books(of: feed, offer, listings, capability: capability, socketsShared: feed.capability.socketsMax) {
       SmartStreamSession(
-        url: url, names: names, tokens: tokens, feed: $0, instrumentCount: instrumentCount, wantsBooks: true)
+        url: url, names: names, tokens: tokens, feed: $0, instrumentCount: count, wantsBooks: true)
     }
   }
 
-  /// Upstox's books of 30 levels, on one of the connections of `feed`.
+  /// Upstox's books, on one of the connections of `feed`.
   public static func upstoxBooks(
-    of feed: FeedDefinition, url: String = UpstoxSession.standardURL, instrumentCount: Int,
+    of feed: FeedDefinition, _ offer: DeepOffer, url: String = UpstoxSession.standardURL, registry: InstrumentRegistry,
     capability: FeedCapability = .upstoxBooks
   ) -> FeedDefinition {
-    let (names, keys) = (ListingTable(feed.listings), TextTokenMap(feed.listings))
-    return books(of: feed, levels: 30, capability: capability, socketsShared: feed.capability.socketsMax) {
-      UpstoxSession(
-        url: url, names: names, keys: keys, feed: $0, instrumentCount: instrumentCount, wantsBooks: true)
+    let (listings, count) = (offer.listings(of: feed, in: registry), registry.count)
+    let (names, keys) = (ListingTable(listings), TextTokenMap(listings))
+    return books(of: feed, offer, listings, capability: capability, socketsShared: feed.capability.socketsMax) {
+      UpstoxSession(url: url, names: names, keys: keys, feed: $0, instrumentCount: count, wantsBooks: true)
     }
   }
 
-  /// Dhan's books of 20 levels.
-  public static func dhan20(
-    of feed: FeedDefinition, url: String = DhanDepthSession.standardURL20, instrumentCount: Int,
-    capability: FeedCapability = .dhan20
+  /// Dhan's books of 20 or 200 levels.
+  public static func dhanBooks(
+    of feed: FeedDefinition, _ offer: DeepOffer, url: String, registry: InstrumentRegistry, capability: FeedCapability
   ) -> FeedDefinition {
-    dhanBooks(of: feed, url: url, .depth20, instrumentCount: instrumentCount, capability: capability)
-  }
-
-  private static func dhanBooks(
-    of feed: FeedDefinition, url: String, _ connection: DhanConnection, instrumentCount: Int,
-    capability: FeedCapability
-  ) -> FeedDefinition {
-    let (names, tokens) = (ListingTable(feed.listings), TokenMap(feed.listings, withSegment: true))
-    return books(of: feed, levels: connection == .depth20 ? 20 : 200, capability: capability) {
-      DhanDepthSession(
-        url: url, levels: connection, names: names, tokens: tokens, feed: $0, instrumentCount: instrumentCount)
+    let (listings, count) = (offer.listings(of: feed, in: registry), registry.count)
+    let (names, tokens) = (ListingTable(listings), TokenMap(listings, withSegment: true))
+    let connection: DhanConnection = offer.levels == 20 ? .depth20 : .depth200
+    return books(of: feed, offer, listings, capability: capability) {
+      DhanDepthSession(url: url, levels: connection, names: names, tokens: tokens, feed: $0, instrumentCount: count)
     }
-  }
-
-  /// Dhan's books of 200 levels.
-  public static func dhan200(
-    of feed: FeedDefinition, url: String = DhanDepthSession.standardURL200, instrumentCount: Int,
-    capability: FeedCapability = .dhan200
-  ) -> FeedDefinition {
-    dhanBooks(of: feed, url: url, .depth200, instrumentCount: instrumentCount, capability: capability)
   }
 }

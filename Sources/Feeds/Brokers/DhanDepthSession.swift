@@ -34,7 +34,7 @@ public final class DhanDepthSession: FeedSession {
     pairs = BookPairs(count: instrumentCount)
   }
 
-  public var rejectedCount: UInt64 { decoder.counters.rejected }
+  public var counters: DecodeCounters { decoder.counters }
 
   public func endpoint(_ access: FeedAccess) throws(FeedEndpoint.Invalid) -> FeedEndpoint {
     try FeedEndpoint(url: url, query: DhanRequest.query(access.credentials))

@@ -24,7 +24,7 @@ public final class DhanSession: FeedSession {
     asked = AskedModes(count: instrumentCount)
   }
 
-  public var rejectedCount: UInt64 { decoder.counters.rejected }
+  public var counters: DecodeCounters { decoder.counters }
 
   public func endpoint(_ access: FeedAccess) throws(FeedEndpoint.Invalid) -> FeedEndpoint {
     try FeedEndpoint(url: access.url ?? url, query: [("version", "2")] + DhanRequest.query(access.credentials))

@@ -24,7 +24,6 @@ public final class KiteSession: FeedSession {
   deinit { tick.deallocate() }
 
   public var counters: DecodeCounters { decoder.counters }
-  public var rejectedCount: UInt64 { counters.rejected }
 
   public func endpoint(_ access: FeedAccess) throws(FeedEndpoint.Invalid) -> FeedEndpoint {
     try FeedEndpoint(

@@ -31,7 +31,7 @@ public final class SmartStreamSession: FeedSession {
     overlay = TickOverlay(count: instrumentCount)
   }
 
-  public var rejectedCount: UInt64 { decoder.counters.rejected }
+  public var counters: DecodeCounters { decoder.counters }
   /// Beside a WebSocket ping: the documentation asks for the text, the broker's own client sends the ping.
   public var heartbeat: FeedFrame? { .text(Array("ping".utf8)) }
 
@@ -56,6 +56,8 @@ public final class SmartStreamSession: FeedSession {
     while true {
       switch decoder.next(into: memory.tick, book: memory.book) {
       case .tick:
+        // Prices are left to the market feed.
+        guard !wantsBooks else { continue }
         overlay.judge(memory.tick)
         sink.submit(memory.tick, publishedNanos: receivedNanos)
         count &+= 1

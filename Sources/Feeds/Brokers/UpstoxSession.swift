@@ -31,7 +31,7 @@ public final class UpstoxSession: FeedSession {
     asked = AskedModes(count: instrumentCount)
   }
 
-  public var rejectedCount: UInt64 { decoder.counters.rejected }
+  public var counters: DecodeCounters { decoder.counters }
 
   /// The address of the authorisation, which is good for one connection and needs no field. Without one, the address of
   /// the feed with the token itself.

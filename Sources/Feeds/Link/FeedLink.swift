@@ -30,9 +30,12 @@ final class FeedLink: FeedSocketOwner {
   private var wanted: [UInt32: Mode] = [:]
   private var nextLookAt: Int64 = 0
   private var subscribedAt: [UInt32: Int64] = [:]
+  private var rejections = RejectionLog()
 
   /// Between two looks at what costs a walk over all instruments.
   private static let lookNanos: Int64 = 1_000_000_000
+  /// Silent instruments that are told by name.
+  private static let silentNamedMax = 100
 
   init(number: Int, definition: FeedDefinition, sockets: Sockets, surroundings: FeedSurroundings, log: Logger) {
     self.number = number
@@ -198,13 +201,22 @@ final class FeedLink: FeedSocketOwner {
     case .heartbeat, .ignored: onEvent(.alive(shard: shard), now: now)
     case .message(let text):
       onEvent(.alive(shard: shard), now: now)
-      log.notice("\(label): broker says: \(text)")
+      say(.notice, "broker says: \(text)", now: now)
     case .error(let text):
       onEvent(.alive(shard: shard), now: now)
-      log.warning("\(label): broker reports: \(text)")
+      say(.warning, "broker reports: \(text)", now: now)
     case .order:
       // Live order events come with live order routing.
       onEvent(.alive(shard: shard), now: now)
+    }
+  }
+
+  /// Logs a text of the broker, unless there were many.
+  private func say(_ level: Logger.Level, _ text: @autoclosure () -> String, now: Int64) {
+    switch rejections.text(now: now) {
+    case .say: log.log(level: level, "\(label): \(text())")
+    case .sayLast: log.log(level: level, "\(label): \(text()); more in this minute are not shown")
+    case .skip: break
     }
   }
 
@@ -238,18 +250,28 @@ final class FeedLink: FeedSocketOwner {
       }
     }
     surroundings.board.setUse(
-      number, used: supervisor.planner.usedCount, limit: definition.capability.instrumentsMax,
+      number, used: supervisor.planner.usedCount, limit: limit,
       sockets: supervisor.openCount)
   }
-
-  func upstreamState(of instrument: UInt32) -> UpstreamState { supervisor.planner.state(of: instrument) }
 
   /// How many of its sockets may be open.
   func allow(sockets: Int) { supervisor.allow(sockets: sockets) }
 
-  /// The id under which consumers know what this feed brings of an instrument; nil while nobody wants its book.
+  /// Something is wanted, and no socket may be opened for it.
+  var isStarved: Bool { supervisor.planner.socketsAllowed == 0 && supervisor.planner.wantedCount > 0 }
+
+  /// Closes a socket that it can do without.
+  func spareSocket(now: Int64) {
+    for action in supervisor.spareSocket(now: now) { perform(action, now: now) }
+    report(at: surroundings.clock.nowNanos())
+  }
+
+  /// Instruments that all sockets together may carry now.
+  private var limit: Int { supervisor.planner.limit }
+
+  /// The id under which consumers know what this feed brings of an instrument; nil when nobody ever wanted its book.
   private func streamed(_ instrument: UInt32) -> UInt32? {
-    definition.lane == nil ? instrument : surroundings.lanes.id(feed: UInt8(number), instrument: instrument)
+    definition.lane == nil ? instrument : surroundings.lanes.row(feed: UInt8(number), instrument: instrument)?.id
   }
 
   private func send(_ message: ShardPlanner.Message, now: Int64) {
@@ -289,9 +311,9 @@ final class FeedLink: FeedSocketOwner {
       }
       exchangesOfShard[shard] = bits
     }
-    surroundings.board.setRejected(number, sessions.reduce(0) { $0 &+ $1.rejectedCount })
+    noteRejections(now)
     surroundings.board.setUse(
-      number, used: supervisor.planner.usedCount, limit: definition.capability.instrumentsMax,
+      number, used: supervisor.planner.usedCount, limit: limit,
       sockets: supervisor.openCount)
     surroundings.board.setReconnects(number, supervisor.retryCount)
     countSilent(now)
@@ -302,7 +324,14 @@ final class FeedLink: FeedSocketOwner {
     guard !hasReportedLimit else { return }
     hasReportedLimit = true
     log.error(
-      "\(label): \(unplaced) instruments over the limit of \(definition.capability.instrumentsMax) are not subscribed")
+      "\(label): \(unplaced) instruments over the limit of \(limit) are not subscribed")
+  }
+
+  private func noteRejections(_ now: Int64) {
+    var counts = FeedRejections()
+    for session in sessions { counts.add(session.counters) }
+    surroundings.board.setRejections(number, counts)
+    if let line = rejections.line(counts, now: now) { log.warning("\(label): \(line)") }
   }
 
   /// Instruments without a tick for long on a feed that lives: reported, not acted on, for many hardly trade.
@@ -312,12 +341,15 @@ final class FeedLink: FeedSocketOwner {
     let wall = surroundings.clock.nowNanos()
     let open = openExchanges(wall)
     var silent = 0
+    var some: [UInt32] = []
     for (instrument, since) in subscribedAt where now - since >= limit {
       let exchange = surroundings.exchanges[Int(instrument)]
       guard open >> UInt32(exchange.rawValue) & 1 == 1 else { continue }
       guard let id = streamed(instrument) else { continue }
-      if wall - surroundings.lastValues.receivedTime(id) >= limit { silent += 1 }
+      guard wall - surroundings.lastValues.receivedTime(id) >= limit else { continue }
+      silent += 1
+      if some.count < Self.silentNamedMax { some.append(id) }
     }
-    surroundings.board.setSilent(number, silent)
+    surroundings.board.setSilent(number, silent, some)
   }
 }

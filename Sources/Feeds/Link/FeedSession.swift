@@ -1,4 +1,5 @@
 import Market
+import Normalize
 
 /// What a frame of the broker meant beyond its ticks.
 public enum FeedNotice: Sendable, Equatable {
@@ -36,8 +37,8 @@ public protocol FeedSession: AnyObject {
   var heartbeat: FeedFrame? { get }
   func onBinary(_ frame: UnsafeRawBufferPointer, receivedNanos: Int64, _ sink: inout TickSink) -> FeedNotice
   func onText(_ frame: UnsafeRawBufferPointer) -> FeedNotice
-  /// Frames and packets so far that no tick could be made of.
-  var rejectedCount: UInt64 { get }
+  /// What its decoder has seen so far.
+  var counters: DecodeCounters { get }
 }
 
 extension FeedSession {

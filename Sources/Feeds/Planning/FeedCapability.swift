@@ -74,7 +74,4 @@ public struct FeedCapability: Sendable {
     self.messagesPerSecond = messagesPerSecond
     self.modeChange = modeChange
   }
-
-  /// Instruments over all sockets.
-  public var instrumentsMax: Int { limits.total * socketsMax }
 }

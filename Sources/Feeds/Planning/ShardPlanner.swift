@@ -210,6 +210,18 @@ public struct ShardPlanner: Sendable {
 
   /// Subscriptions that the broker counts.
   public var usedCount: Int { shards.reduce(0) { $0 + $1.counts.reduce(0, +) } }
+  /// Subscriptions that the sockets may carry in the modes that are in use.
+  public var limit: Int {
+    let modes = (0..<3).filter { mode in shards.contains { $0.counts[mode] > 0 } }
+    let limits = capability.limits
+    let perSocket =
+      switch modes.count {
+      case 0: limits.total
+      case 1: min(limits.alone[modes[0]], limits.total)
+      default: min(modes.reduce(0) { $0 + limits.mixed[$1] }, limits.total)
+      }
+    return perSocket * socketsAllowed
+  }
   /// Wanted instruments without a place.
   public var unplacedCount: Int { unplaced.count }
   public func instruments(on shard: Int) -> Set<UInt32> { shards[shard].instruments }

@@ -43,6 +43,13 @@ extension FeedSupervisor {
   /// How many may be.
   public mutating func allow(sockets: Int) { planner.allow(sockets: sockets) }
 
+  /// Whether it has a socket more than what is wanted needs, whatever the modes.
+  public var canSpareSocket: Bool {
+    let limits = capability.limits
+    let room = min(limits.total, limits.alone.min() ?? 0, limits.mixed.min() ?? 0)
+    return socketsInUse > 1 && planner.wantedCount <= (socketsInUse - 1) * room
+  }
+
   /// Sockets that are open.
   public var openCount: Int { shards.lazy.filter { $0.phase == .subscribing || $0.phase == .up }.count }
 }

@@ -138,7 +138,10 @@ public struct FeedSupervisor: Sendable {
 
   /// Messages that are due. To be asked every turn; costs nothing while nothing is due.
   public mutating func messages(now: Int64) -> [ShardPlanner.Message] {
-    planner.isDue(now: now) ? planner.messages(now: now) : []
+    guard planner.isDue(now: now) else { return [] }
+    let messages = planner.messages(now: now)
+    for message in messages where message.verb != .unsubscribe { shards[message.shard].monitor.asked(now: now) }
+    return messages
   }
 
   private mutating func handle(_ event: Event, _ now: Int64, _ actions: inout [Action]) {
@@ -322,6 +325,11 @@ public struct FeedSupervisor: Sendable {
   }
 
   private mutating func waitForCredentials(_ now: Int64, _ actions: inout [Action]) {
+    // A feed that nobody needs waits for nothing.
+    guard planner.socketsWanted > 0 else {
+      for shard in shards.indices { shut(shard, now, &actions) }
+      return forgetRefusal()
+    }
     // A login service that never answers.
     if shards[0].phase == .asking, now - shards[0].since >= Self.loginNanosMax { enter(0, .idle, now) }
     if now >= authRetryAt {
@@ -344,7 +352,10 @@ public struct FeedSupervisor: Sendable {
     let timeouts = capability.timeouts
     switch shards[shard].phase {
     case .idle: break
-    case .waiting: if now >= shards[shard].retryAt { ask(shard, now, &actions) }
+    case .waiting:
+      guard now >= shards[shard].retryAt else { return }
+      // What it was for may be over, or another feed of the account may have its place.
+      if isSpare(shard) { shut(shard, now, &actions) } else { ask(shard, now, &actions) }
     case .asking: if now - shards[shard].since >= Self.loginNanosMax { retry(shard, .network, now, &actions) }
     case .connecting, .authenticating:
       if now - shards[shard].since >= timeouts.openNanos { retry(shard, .network, now, &actions) }
@@ -359,6 +370,18 @@ public struct FeedSupervisor: Sendable {
       }
       judge(shard, isInSession, now, &actions)
     }
+  }
+
+  /// Gives the socket that carries least to another feed of the account; its instruments go to the others.
+  public mutating func spareSocket(now: Int64) -> [Action] {
+    var actions: [Action] = []
+    let used = shards.indices.filter { shards[$0].phase != .idle }
+    if canSpareSocket,
+      let least = used.min(by: { planner.instruments(on: $0).count < planner.instruments(on: $1).count })
+    {
+      shut(least, now, &actions)
+    }
+    return actions
   }
 
   private func isSpare(_ shard: Int) -> Bool {

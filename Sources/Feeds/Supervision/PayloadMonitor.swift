@@ -32,6 +32,11 @@ public struct PayloadMonitor: Sendable {
   /// Connections in a row that were given up as stale and brought nothing but snapshots.
   private var barren = 0
   private var hasPayload = false
+  /// What comes until then answers a subscription: snapshots say nothing of the market.
+  private var settledAt: Int64 = 0
+
+  /// How long the snapshots of a subscription may take.
+  static let settleNanos: Int64 = 2_000_000_000
 
   public init(timeouts: FeedTimeouts, now: Int64) {
     self.timeouts = timeouts
@@ -42,17 +47,20 @@ public struct PayloadMonitor: Sendable {
   /// A new connection. What was learned of the rhythm stays.
   public mutating func restart(now: Int64) {
     hasPayload = false
+    settledAt = now &+ Self.settleNanos
     lastPayload = now
     windowStart = now
     windowTicks = 0
     low = 0
   }
 
+  /// The broker has been asked for something.
+  public mutating func asked(now: Int64) { settledAt = now &+ Self.settleNanos }
+
   @inline(__always)
   public mutating func note(ticks: Int, now: Int64) {
     let gap = Double(now &- lastPayload)
-    // The first frames after a subscription are snapshots.
-    if hasPayload {
+    if hasPayload, now >= settledAt {
       barren = 0
       gapNanos = frames == 0 ? gap : gapNanos + (gap - gapNanos) * Self.gapWeight
       if frames < Self.rhythmFrames { frames &+= 1 }

@@ -163,7 +163,13 @@ struct SymbolsCommand: AsyncParsableCommand {
 
   private static func assembly(_ settings: Settings) throws -> MasterAssembly {
     do {
-      return try MasterAssembly(settings, clock: SystemClock(), log: Log.start(settings))
+      let log = Log.start(settings)
+      // The list of one broker asks for the login of the day; none is made for it.
+      let credentials = try FeedCredentialProvider(
+        accounts: BrokerList.all.compactMap { FeedAccount($0.broker, settings) },
+        store: CredentialStore(stateDirectory: settings.string(.stateDirectory)), loginsPerHourMax: 0,
+        client: LoginClient(), clock: SystemClock(), log: log)
+      return try MasterAssembly(settings, credentials: credentials, clock: SystemClock(), log: log)
     } catch {
       throw Exit.because("\(error)", code: Exit.unavailable)
     }

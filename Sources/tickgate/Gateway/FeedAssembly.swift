@@ -62,7 +62,7 @@ struct FeedAssembly {
       Self.definition(list.name, list.master.listings(in: registry), registry.count, settings, exchangePort: port)
     }
     // Behind all market data, so that the numbers of the feeds are those of the configuration.
-    definitions = markets + markets.flatMap { Self.books(of: $0, registry.count, settings) }
+    definitions = markets + markets.flatMap { Self.books(of: $0, registry, settings) }
     calendar = brokers.isEmpty ? .alwaysOpen : try CalendarFile.calendar(settings)
   }
 
@@ -108,22 +108,27 @@ struct FeedAssembly {
     }
   }
 
-  private static func books(of feed: FeedDefinition, _ count: Int, _ settings: Settings) -> [FeedDefinition] {
+  private static func books(
+    of feed: FeedDefinition, _ registry: InstrumentRegistry, _ settings: Settings
+  ) -> [FeedDefinition] {
     offers(feed.name, settings).map { offer in
       switch (feed.name, offer.levels) {
       case ("angel", _):
-        .angelBooks(
-          of: feed, url: settings.string(.angelURL), instrumentCount: count, capability: tuned(.angelBooks, settings))
+        return .angelBooks(
+          of: feed, offer, url: settings.string(.angelURL), registry: registry, capability: tuned(.angelBooks, settings)
+        )
       case ("upstox", _):
-        .upstoxBooks(
-          of: feed, url: settings.string(.upstoxURL).isEmpty ? UpstoxSession.standardURL : settings.string(.upstoxURL),
-          instrumentCount: count, capability: tuned(.upstoxBooks, settings))
+        let url = settings.string(.upstoxURL)
+        return .upstoxBooks(
+          of: feed, offer, url: url.isEmpty ? UpstoxSession.standardURL : url, registry: registry,
+          capability: tuned(.upstoxBooks, settings))
       case (_, 20):
-        .dhan20(
-          of: feed, url: settings.string(.dhanDepth20URL), instrumentCount: count, capability: tuned(.dhan20, settings))
+        return .dhanBooks(
+          of: feed, offer, url: settings.string(.dhanDepth20URL), registry: registry,
+          capability: tuned(.dhan20, settings))
       default:
-        .dhan200(
-          of: feed, url: settings.string(.dhanDepth200URL), instrumentCount: count,
+        return .dhanBooks(
+          of: feed, offer, url: settings.string(.dhanDepth200URL), registry: registry,
           capability: tuned(.dhan200, settings))
       }
     }

@@ -66,7 +66,10 @@ struct Gateway {
     let assembly = try await FeedAssembly(settings, backend: backend, clock: clock, log: log)
     let ingestEndpoint = settings.string(.busIngest)
     let takesTicks = !ingestEndpoint.isEmpty
-    let board = FeedBoard(names: assembly.definitions.map(\.name) + (takesTicks ? [FeedAssembly.busFeed] : []))
+    let definitions = assembly.definitions
+    let board = FeedBoard(
+      names: definitions.map(\.name) + (takesTicks ? [FeedAssembly.busFeed] : []),
+      onDemand: Set(definitions.indices.filter { definitions[$0].lane != nil }))
     let ring = TickRing(capacity: settings.integer(.ringCapacity))
     let lastValues = LastValueTable(assembly.registry)
     let ingest = takesTicks ? TickQueue(capacity: Self.ingestCapacity) : nil
@@ -105,9 +108,10 @@ struct Gateway {
         wanted: feeds, board: board, ingest: targets, clock: clock, log: log)
       try bus.start()
       add("bus") { bus.stop() }
-      let admin = try AdminServer(directory: settings.string(.stateDirectory)) { [clock] request in
+      let admin = try AdminServer(directory: settings.string(.stateDirectory)) { [clock, assembly] request in
         ClientCommands(service: fanout).answer(request)
-          ?? FeedCommands(board: board, clock: clock).answer(request) ?? KeyCommands(store: keys).answer(request)
+          ?? FeedCommands(board: board, registry: assembly.registry, clock: clock).answer(request)
+          ?? KeyCommands(store: keys).answer(request)
       }
       admin.start()
       add("administration") { admin.stop() }

@@ -53,6 +53,22 @@ import Testing
     #expect(bench.say(#"{"action":"unsubscribe_all"}"#).contains(#"{"symbol":"TCS:20","exchange":"NSE","status""#))
   }
 
+  @Test func `only who subscribes gives a book its id, and patterns leave books alone`() {
+    var configuration = FanoutConfiguration()
+    configuration.subscriptionsPerClientMax = 2
+    let bench = SessionBench(offers: Self.offers, configuration: configuration)
+    _ = bench.say(#"{"action":"authenticate","api_key":"key-asha"}"#)
+    _ = bench.say(#"{"action":"unsubscribe","symbol":"TCS:200","exchange":"NSE","mode":3}"#)
+    #expect(bench.context.registry.streamID(exchange: .nse, symbol: "TCS:200", makes: false) == nil)
+    for name in ["TCS:20", "TCS"] {
+      #expect(bench.say(#"{"action":"subscribe","symbol":"\#(name)","exchange":"NSE","mode":3}"#).contains("success"))
+    }
+    _ = bench.say(#"{"action":"subscribe","symbol":"TCS:200","exchange":"NSE","mode":3}"#)
+    #expect(bench.context.registry.streamID(exchange: .nse, symbol: "TCS:200", makes: false) == nil)
+    _ = bench.say(#"{"action":"unsubscribe","symbol":"TCS*","exchange":"NSE","mode":3}"#)
+    #expect(bench.subscriptions == ["\(serverInstruments.count)/3"])
+  }
+
   @Test func `without an offer there is no such name`() {
     let bench = SessionBench.authenticated()
     #expect(bench.say(#"{"action":"subscribe","symbol":"TCS:20","exchange":"NSE","mode":3}"#).contains("not found"))

@@ -17,12 +17,14 @@ import Testing
     String(decoding: FeedStatusText.encode(status, wallNanos: wallNanos), as: UTF8.self)
   }
 
-  @Test func `a feed that never was up has no age and no reason`() {
+  @Test func `a feed that never was up has the age of its state and no reason`() {
     let board = FeedBoard(names: ["zerodha"])
     #expect(
       text(board.status(of: 0), wallNanos: 1_795_000_000_123_999_999)
-        == #"{"type":"feed_status","broker":"zerodha","state":"closed","reason":"","timestamp":1795000000123,"#
+        == #"{"type":"feed_status","broker":"zerodha","state":"closed","reason":"","age_ms":0,"timestamp":1795000000123,"#
         + #""used":0,"limit":0,"sockets":0,"silent":0,"reconnects":0}"#)
+    board.set(.authFailed, reason: .auth, of: 0, now: 1_795_000_000_000_000_000)
+    #expect(text(board.status(of: 0), wallNanos: 1_795_000_002_500_000_000).contains(#""age_ms":2500,"timestamp""#))
   }
 
   @Test func `the message tells state, cause, age of the last market data and use`() {
@@ -52,6 +54,18 @@ import Testing
   }
 
   // MARK: What there is to tell
+
+  @Test func `a feed that is opened on demand is no news while nobody needs it`() {
+    let board = FeedBoard(names: ["dhan", "dhan-depth20"], onDemand: [1])
+    var watch = FeedStatusWatch(board, heartbeatNanos: Self.second, nowNanos: 0)
+    #expect(watch.due(nowNanos: Self.second).map(\.feed) == [0])
+    board.set(.connecting, of: 1, now: 1)
+    #expect(watch.due(nowNanos: Self.second + 1).map(\.feed) == [1])
+    #expect(watch.due(nowNanos: 2 * Self.second).map(\.feed) == [0, 1])
+    board.set(.closed, of: 1, now: 2)
+    #expect(watch.due(nowNanos: 2 * Self.second + 1).map(\.feed) == [1])
+    #expect(watch.due(nowNanos: 3 * Self.second).map(\.feed) == [0])
+  }
 
   @Test func `only another state or reason is news, and only once`() {
     let board = FeedBoard(names: ["zerodha", "dhan"])
