@@ -1,6 +1,7 @@
 // Hands every feed its credentials, at every connection anew. What is known is in memory under one lock that nobody
 // holds while waiting; files are looked at by the watch, logins run as tasks. Safe from any thread.
 
+import Glibc
 import Logging
 import Market
 import Synchronization
@@ -66,7 +67,11 @@ public final class FeedCredentialProvider: CredentialProvider {
     }
     self.state = Mutex(state)
     watched = Mutex(CredentialWatch(accounts: accounts, storeStamp: stamp))
-    look()
+    // A file that was written a moment before the start is worth the moment.
+    if !look() {
+      usleep(UInt32(TokenFile.settleNanos / 1000))
+      look()
+    }
   }
 
   /// Registers somebody who is told the name of a feed when other credentials than before are there for it.

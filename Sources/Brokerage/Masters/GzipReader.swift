@@ -3,6 +3,32 @@
 
 import CZlib
 
+/// A whole file that may be packed.
+public enum GzipFile {
+  /// Largest list after unpacking: the brokers' have some tens of MB.
+  public static let unpackedBytesMax = 1 << 30
+
+  /// The bytes as they are, or unpacked where they are gzip data; nil when these are damaged or unpack to more than
+  /// `unpackedBytesMax`.
+  public static func unpacked(_ bytes: [UInt8]) -> [UInt8]? {
+    guard bytes.starts(with: GzipReader.magic) else { return bytes }
+    let reader = GzipReader()
+    var unpacked: [UInt8] = []
+    do {
+      try bytes.withUnsafeBytes { bytes in
+        try reader.read(bytes) { block in
+          guard unpacked.count + block.count <= unpackedBytesMax else { throw GzipReader.Damaged() }
+          unpacked += block
+        }
+      }
+      try reader.finish()
+    } catch {
+      return nil
+    }
+    return unpacked
+  }
+}
+
 /// A stream of gzip data, of one or several members.
 final class GzipReader {
   struct Damaged: Error {}

@@ -33,10 +33,26 @@ public enum MasterSource: Sendable {
     if setting.isEmpty {
       self = .url(list.url, headers: list.needsLogin ? headers : [], isBrokers: true)
     } else if setting.utf8.starts(with: "http://".utf8) || setting.utf8.starts(with: "https://".utf8) {
-      self = .url(setting)
+      self = .url(setting, headers: list.needsLogin && Self.mayHear(setting, list) ? headers : [])
     } else {
       self = .file(setting)
     }
+  }
+
+  /// Whether a login may be sent to a configured address: to the broker's own host, or to this one, e.g. a proxy.
+  private static func mayHear(_ address: String, _ list: BrokerList) -> Bool {
+    guard let host = host(of: address) else { return false }
+    return host == "127.0.0.1" || host == "localhost" || host == "[::1]"
+      || (host == Self.host(of: list.url) && address.utf8.starts(with: "https://".utf8))
+  }
+
+  /// Lower case, without user and port.
+  private static func host(of address: String) -> String? {
+    guard let scheme = address.firstRange(of: "://") else { return nil }
+    let authority = address[scheme.upperBound...].prefix { !"/?#\\".contains($0) }
+    let place = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
+    if place.first == "[" { return place.prefix { $0 != "]" }.lowercased() + "]" }
+    return place.prefix { $0 != ":" }.lowercased()
   }
 
   var isBrokers: Bool {

@@ -85,12 +85,18 @@ final class FeedLink: FeedSocketOwner {
     shown = (state, reason)
     let board = surroundings.board
     board.setReconnects(number, supervisor.retryCount)
+    showUse()
     board.set(state, reason: reason, of: number, now: wall)
     let cause = reason == .none ? "" : " (\(reason.name))"
     let isRoutine = before.isUsable && state.isUsable
     log.log(
       level: isRoutine ? .debug : reason == .none ? .info : .warning,
       "\(label): \(before.name) -> \(state.name)\(cause)")
+  }
+
+  private func showUse() {
+    surroundings.board.setUse(
+      number, used: supervisor.planner.usedCount, limit: limit, sockets: supervisor.openCount)
   }
 
   private func perform(_ action: FeedSupervisor.Action, now: Int64) {
@@ -249,9 +255,7 @@ final class FeedLink: FeedSocketOwner {
         subscribedAt[instrument] = nil
       }
     }
-    surroundings.board.setUse(
-      number, used: supervisor.planner.usedCount, limit: limit,
-      sockets: supervisor.openCount)
+    showUse()
   }
 
   /// How many of its sockets may be open.
@@ -312,9 +316,7 @@ final class FeedLink: FeedSocketOwner {
       exchangesOfShard[shard] = bits
     }
     noteRejections(now)
-    surroundings.board.setUse(
-      number, used: supervisor.planner.usedCount, limit: limit,
-      sockets: supervisor.openCount)
+    showUse()
     surroundings.board.setReconnects(number, supervisor.retryCount)
     countSilent(now)
     let unplaced = supervisor.planner.unplacedCount

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Brokerage
 import Glibc
 import Normalize
 
@@ -24,7 +25,7 @@ struct DecodeCommand: ParsableCommand {
   @Argument(help: "zerodha, angel, upstox or dhan.")
   var broker: String
 
-  @Option(help: "The broker's instrument list, to add exchange and symbol.")
+  @Option(help: "The broker's instrument list, packed with gzip or not, to add exchange and symbol.")
   var instruments: String?
 
   func run() throws {
@@ -46,7 +47,10 @@ struct DecodeCommand: ParsableCommand {
   private static func instruments(of broker: InspectedBroker, at path: String?) throws -> InspectedInstruments {
     guard let path else { return InspectedInstruments() }
     do {
-      return InspectedInstruments(rows: try format(of: broker).parse(try FileSystem.read(path)).rows)
+      guard let list = GzipFile.unpacked(try FileSystem.read(path)) else {
+        throw Exit.because("\(path): damaged gzip data", code: Exit.data)
+      }
+      return InspectedInstruments(rows: try format(of: broker).parse(list).rows)
     } catch let error as InstrumentListError {
       throw Exit.because("\(path): \(error)", code: Exit.data)
     } catch let error as FileSystem.Failure {

@@ -72,6 +72,7 @@ struct SymbolsCommand: AsyncParsableCommand {
       switch error {
       case .network, .status, .loginNeeded, .tookTooLong: Exit.unavailable
       case .badAddress: Exit.configuration
+      case .file, .list, .gzip, .tooLarge: Exit.data
       default: Exit.failure
       }
     }

@@ -1,5 +1,6 @@
 """`tickgate decode`: captured frames of every broker on standard input, JSON lines out."""
 
+import gzip
 import json
 import subprocess
 
@@ -66,6 +67,11 @@ def test_names_come_from_the_instrument_list(tmp_path):
     assert json.loads(done.stdout)["expect"][0] == {
         "kind": "ltp", "token": "257", "seg": 1, "ltp": 0.1, "exchange": "NSE", "symbol": "RELIANCE",
     }  # fmt: skip
+    packed = tmp_path / "instruments.csv.gz"
+    packed.write_bytes(gzip.compress(instruments.read_bytes()))
+    assert decode("zerodha", "--instruments", str(packed), lines='{"frame_hex":"%s"}' % LTP).stdout == done.stdout
+    packed.write_bytes(packed.read_bytes()[:-9])
+    assert decode("zerodha", "--instruments", str(packed), lines="").returncode == 65
     assert decode("zerodha", "--instruments", str(tmp_path / "none.csv"), lines="").returncode == 1
     instruments.write_text("what is this\n")
     assert decode("zerodha", "--instruments", str(instruments), lines="").returncode == 65
