@@ -19,6 +19,7 @@ enum BookPieces {
       var sequencer = TickSequencer(ring: TickRing(capacity: 1 << 12), lastValues: lastValues)
       let book = UnsafeMutablePointer<DeepBook>.allocate(capacity: 1)
       book.initialize(to: filled(levels, of: base))
+      sequencer.submit(book, as: id, publishedNanos: 0)
       measure.piece("sequence and write book of \(levels)") { index in
         sequencer.submit(book, as: id, publishedNanos: Int64(index))
       }

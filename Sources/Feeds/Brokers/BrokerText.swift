@@ -7,6 +7,11 @@ enum BrokerText {
 
   static func of(_ value: JSONValue?) -> String {
     guard let value else { return "" }
-    return String((value.string ?? String(decoding: value.raw, as: UTF8.self)).prefix(bytesMax))
+    return clipped(value.string ?? String(decoding: value.raw, as: UTF8.self))
+  }
+
+  /// The beginning of a text. Counted in bytes: what a reader sees as one letter may have a megabyte.
+  static func clipped(_ text: String, bytesMax: Int = bytesMax) -> String {
+    text.utf8.count <= bytesMax ? text : String(decoding: text.utf8.prefix(bytesMax), as: UTF8.self)
   }
 }

@@ -110,6 +110,6 @@ public final class SmartStreamSession: FeedSession {
   public func onText(_ frame: UnsafeRawBufferPointer) -> FeedNotice {
     if frame.elementsEqual("pong".utf8) { return .heartbeat }
     guard let root = try? JSONDocument(frame).root, let code = root["errorCode"]?.string else { return .ignored }
-    return .error("\(code.prefix(20)): \(BrokerText.of(root["errorMessage"]))")
+    return .error("\(BrokerText.clipped(code, bytesMax: 20)): \(BrokerText.of(root["errorMessage"]))")
   }
 }

@@ -50,8 +50,8 @@ public final class UpstoxSession: FeedSession {
     while true {
       switch decoder.next(into: memory.tick, book: memory.book) {
       case .tick:
-        // A message may hold only what has changed.
-        if !wantsBooks, asked.covers(memory.tick), overlay.apply(memory.tick) {
+        // A message may hold only what has changed. One that says nothing is no sign of life of the market.
+        if !wantsBooks, memory.tick.pointee.presence != 0, asked.covers(memory.tick), overlay.apply(memory.tick) {
           sink.submit(memory.tick, publishedNanos: receivedNanos)
           count &+= 1
         }

@@ -18,7 +18,7 @@ public struct Backoff: Sendable {
 
   /// The wait before the next attempt: between half of and the full doubled time.
   public mutating func next() -> Int64 {
-    let bound = attempts < 30 ? min(first << attempts, most) : most
+    let bound = attempts < 30 && first <= most >> attempts ? first << attempts : most
     attempts += 1
     return bound / 2 + Int64(random() % UInt64(max(bound / 2, 1)))
   }

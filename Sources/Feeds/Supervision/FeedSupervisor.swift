@@ -241,6 +241,8 @@ public struct FeedSupervisor: Sendable {
   private mutating func open(_ shard: Int, _ now: Int64) {
     guard shards[shard].phase == .authenticating || shards[shard].phase == .connecting else { return }
     enter(shard, .subscribing, now)
+    // It opened; what is still missing is data.
+    if shards[shard].mustSpeak { shards[shard].reason = .stall }
     shards[shard].lastAlive = now
     shards[shard].isQuiet = false
     shards[shard].staleSince = .max
