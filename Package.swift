@@ -135,8 +135,8 @@ if !coreOnly {
     .executableTarget(
       name: "tickgate-bench",
       dependencies: [
-        "CLinux", "CMallocCount", "CUring", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", "Normalize",
-        "Feeds", "Fanout", "Simulator", logging,
+        "CLinux", "CMallocCount", "CUring", "CZMQ", "Market", "JSONText", "TickRing", "Reactor", "WebSocket",
+        "Normalize", "Feeds", "Fanout", "Simulator", logging,
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],

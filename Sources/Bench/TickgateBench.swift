@@ -7,5 +7,6 @@ struct TickgateBench: ParsableCommand {
     commandName: "tickgate-bench", abstract: "Benchmarks of tickgate.",
     subcommands: [
       LoadCommand.self, LimitCommand.self, FeedCommand.self, FeedLoopCommand.self, MicroCommand.self, PathCommand.self,
+      BusCommand.self, BusSinkCommand.self,
     ])
 }

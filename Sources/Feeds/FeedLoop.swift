@@ -195,7 +195,7 @@ final class FeedLoop: LoopHandler {
     if isWanted {
       wantedBooks.insert(id)
       // Prices from a time when nobody had them kept up to date are none.
-      let isKept = book.mode(of: symbol.base) != nil
+      let isKept = book.mode(of: symbol.base) != nil && upstream[symbol.base] == .active
       lanes.set(
         feed: lane.feed, instrument: symbol.base, DeepLanes.Row(id: id, pricesSince: isKept ? 0 : clock.nowNanos()))
     } else {

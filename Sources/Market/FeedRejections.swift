@@ -1,21 +1,21 @@
-/// Frames and packets of a feed that no tick could be made of, by reason; of the last, a field is missing.
+/// Frames and packets of a feed that no tick could be made of, by reason.
 public struct FeedRejections: Sendable, Equatable {
-  /// Frames that end inside a packet, state impossible lengths, or are nothing that the protocol knows.
+  /// Frames that are malformed, in whole or in part.
   public var malformed: UInt64 = 0
-  /// A price that is no number or cannot be.
+  /// Packets of these with a price that is no number or cannot be.
   public var badPrices: UInt64 = 0
-  /// More rows than there can be.
+  /// And with more rows than there can be.
   public var badCounts: UInt64 = 0
   /// Of an instrument that is in no list.
   public var unknownTokens: UInt64 = 0
   /// Of a length or kind that the protocol does not name.
   public var unknownKinds: UInt64 = 0
-  /// A quantity or time that cannot be: the tick comes without it.
+  /// A quantity or time that cannot be: the tick comes without it, so it is no part of the total.
   public var badNumbers: UInt64 = 0
 
   public init() {}
 
-  public var total: UInt64 { reasons.reduce(0) { $0 &+ $1.count } }
+  public var total: UInt64 { malformed &+ unknownTokens &+ unknownKinds }
 
   /// Every reason under its name in messages.
   public var reasons: [(name: String, count: UInt64)] {

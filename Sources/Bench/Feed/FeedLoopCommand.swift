@@ -96,6 +96,9 @@ struct FeedLoopCommand: ParsableCommand {
 
 /// CPU time of the threads of this process, by name.
 enum ThreadUsage {
+  /// libzmq's own.
+  static let library = "ZMQbg"
+
   static func nanos(of name: String) -> Int64 {
     guard let directory = opendir("/proc/self/task") else { return 0 }
     defer { closedir(directory) }

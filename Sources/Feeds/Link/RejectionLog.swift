@@ -6,8 +6,7 @@ import Normalize
 extension FeedRejections {
   /// Adds what a decoder has seen.
   mutating func add(_ counters: DecodeCounters) {
-    // The decoder's sum holds the two reasons that follow it here.
-    malformed &+= counters.malformed &- counters.badPrices &- counters.badCounts
+    malformed &+= counters.malformed
     badPrices &+= counters.badPrices
     badCounts &+= counters.badCounts
     unknownTokens &+= counters.unknownTokens

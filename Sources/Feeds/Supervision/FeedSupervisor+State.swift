@@ -6,7 +6,7 @@ import Market
 extension FeedSupervisor {
   public var state: FeedState {
     guard isRunning else { return .closed }
-    guard authFailedSince == .max else { return .authFailed }
+    guard authFailedSince == .max else { return planner.socketsWanted > 0 ? .authFailed : .closed }
     var worst: FeedState?
     var upCount = 0
     var quietCount = 0

@@ -327,10 +327,10 @@ public struct FeedSupervisor: Sendable {
   }
 
   private mutating func waitForCredentials(_ now: Int64, _ actions: inout [Action]) {
-    // A feed that nobody needs waits for nothing.
+    // A feed that nobody needs asks for nothing; that it was refused is not forgotten.
     guard planner.socketsWanted > 0 else {
       for shard in shards.indices { shut(shard, now, &actions) }
-      return forgetRefusal()
+      return
     }
     // A login service that never answers.
     if shards[0].phase == .asking, now - shards[0].since >= Self.loginNanosMax { enter(0, .idle, now) }
