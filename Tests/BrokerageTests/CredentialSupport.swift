@@ -89,16 +89,17 @@ final class LoginServer: Sendable {
     Thread { [notes] in
       while true {
         let peer = accept(listener, nil, nil)
-        if peer < 0 { return }
+        if peer < 0 {
+          // Not before: the number would be another server's while this thread still accepts.
+          close(listener)
+          return
+        }
         Thread { Self.serve(peer, script) { asked in notes.asked.withLock { $0.append(asked) } } }.start()
       }
     }.start()
   }
 
-  deinit {
-    shutdown(descriptor, Int32(SHUT_RDWR))
-    close(descriptor)
-  }
+  deinit { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
   private static func serve(_ peer: Int32, _ script: Script, _ note: (Asked) -> Void) {
     defer { close(peer) }
