@@ -43,12 +43,10 @@ extension FeedCapability {
 
 // Books beyond five levels. Their sockets are opened when somebody wants one.
 extension FeedCapability {
-  private static func books(
-    perSocket: Int, socketsMax: Int, messagesPerSecond: Int, modeChange: ModeChange = .unsubscribeThenSubscribe
-  ) -> FeedCapability {
+  private static func books(perSocket: Int, socketsMax: Int, messagesPerSecond: Int) -> FeedCapability {
     var capability = FeedCapability(
       limits: SocketLimits(total: perSocket), socketsMax: socketsMax, instrumentsPerMessage: perSocket,
-      messagesPerSecond: messagesPerSecond, modeChange: modeChange)
+      messagesPerSecond: messagesPerSecond, modeChange: .unsubscribeThenSubscribe)
     capability.modeOnWire = [.depth, .depth, .depth]
     capability.isOpenWhenIdle = false
     return capability

@@ -96,7 +96,7 @@ final class FeedLink: FeedSocketOwner {
 
   private func showUse() {
     surroundings.board.setUse(
-      number, used: supervisor.planner.usedCount, limit: limit, sockets: supervisor.openCount)
+      number, used: supervisor.planner.usedCount, limit: supervisor.planner.limit, sockets: supervisor.openCount)
   }
 
   private func perform(_ action: FeedSupervisor.Action, now: Int64) {
@@ -270,9 +270,6 @@ final class FeedLink: FeedSocketOwner {
     report(at: surroundings.clock.nowNanos())
   }
 
-  /// Instruments that all sockets together may carry now.
-  private var limit: Int { supervisor.planner.limit }
-
   /// The id under which consumers know what this feed brings of an instrument; nil when nobody ever wanted its book.
   private func streamed(_ instrument: UInt32) -> UInt32? {
     definition.lane == nil ? instrument : surroundings.lanes.row(feed: UInt8(number), instrument: instrument)?.id
@@ -326,7 +323,7 @@ final class FeedLink: FeedSocketOwner {
     guard !hasReportedLimit else { return }
     hasReportedLimit = true
     log.error(
-      "\(label): \(unplaced) instruments over the limit of \(limit) are not subscribed")
+      "\(label): \(unplaced) instruments over the limit of \(supervisor.planner.limit) are not subscribed")
   }
 
   private func noteRejections(_ now: Int64) {
