@@ -117,7 +117,8 @@ import WebSocket
       settle(exchange)
       let start = SystemClock.monotonicNanos()
       #expect(opens(exchange))
-      #expect(SystemClock.monotonicNanos() - start >= second / 4)
+      // The loop reads its clock once a turn, so its time may have begun a moment before this one.
+      #expect(SystemClock.monotonicNanos() - start >= second / 5)
       exchange.clearFaults()
       #expect(eventually { opens(exchange) })
     }
