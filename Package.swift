@@ -18,6 +18,9 @@ let strict: [SwiftSetting] = [
 let hot: [SwiftSetting] =
   strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+// Tests in release run the optimised product; optimising themselves would only take minutes.
+let tests: [SwiftSetting] = strict + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 var dependencies: [Package.Dependency] = [
@@ -48,7 +51,7 @@ var targets: [Target] = [
     swiftSettings: hot),
   .target(
     name: "Fanout",
-    dependencies: ["CZMQ", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", logging],
+    dependencies: ["CLinux", "CZMQ", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", logging],
     swiftSettings: hot),
   .target(name: "Sandbox", dependencies: ["Market"], swiftSettings: hot),
   .target(
@@ -72,10 +75,10 @@ let testsOfCore: [(name: String, dependencies: [Target.Dependency])] = [
   ("SandboxTests", ["Sandbox", "Market"]),
   ("SimulatorTests", ["Simulator", "Normalize", "Market", "Reactor", "WebSocket", "JSONText"]),
 ]
-targets.append(.target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict))
+targets.append(.target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: tests))
 for test in testsOfCore where wantedTests?.contains(test.name) ?? true {
   targets.append(
-    .testTarget(name: test.name, dependencies: test.dependencies + ["TestSupport"], swiftSettings: strict))
+    .testTarget(name: test.name, dependencies: test.dependencies + ["TestSupport"], swiftSettings: tests))
 }
 
 // What the Autobahn suite talks to (scripts/conformance): no part of the product's build.
@@ -149,10 +152,10 @@ if !coreOnly {
         "TestSupport", "Brokerage", "CZlib", "Market", "Normalize", logging,
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Crypto", package: "swift-crypto"),
       ],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "OrderGatewayTests", dependencies: ["TestSupport", "OrderGateway", "Sandbox", "Market", "TickRing"],
-      swiftSettings: strict),
+      swiftSettings: tests),
   ]
 }
 

@@ -8,7 +8,7 @@ venv_python() { echo "$venvs/$1/bin/python"; }
 # Requirements of an environment, one `pip install` argument list per line.
 venv_steps() {
   case "$1" in
-    tools) echo "pytest==9.2.0 websockets==17.4 pyzmq==27.3.0" ;;
+    tools) echo "pytest==9.2.0 pytest-xdist==3.8.0 websockets==17.4 pyzmq==27.3.0" ;;
     openalgo1) echo "pytest==9.2.0 openalgo==1.0.47" ;;
     openalgo2)
       if python3 -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then

@@ -3,6 +3,8 @@
 // Open addressing over one block of memory that is filled at start and never changes afterwards, so that any number
 // of feed loops may read it. A look-up allocates nothing and touches one cache line.
 
+import CLinux
+
 /// Maps the tokens of one feed to instrument ids. Immutable.
 //
 // Unchecked, because the compiler cannot see that the memory behind the pointer is written in `init` only.
@@ -78,6 +80,10 @@ public struct TokenTable: BitwiseCopyable {
 
   /// Multiplicative hashing by 2^64 / golden ratio: the low bits of Kite tokens are the segment, all alike.
   @inlinable @inline(__always) func home(of token: UInt64) -> UInt64 { (token &* 0x9E37_79B9_7F4A_7C15) &>> shift }
+
+  /// Asks for the cache line in which a look-up of the token will begin. In a frame of thousands of packets every
+  /// look-up misses the near caches; asked for a packet ahead, it costs a fraction.
+  @inline(__always) func prefetch(_ token: UInt64) { tg_prefetch(slots + Int(truncatingIfNeeded: home(of: token))) }
 
   /// Instrument of a token, or `TokenMap.absent`.
   @inlinable @inline(__always) public func instrument(of token: UInt64) -> UInt32 {

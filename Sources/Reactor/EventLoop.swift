@@ -259,7 +259,7 @@ public final class EventLoop<Handler: LoopHandler, Backend: IOBackend> {
     let bytes = Int(head.pointee.end - head.pointee.start)
     if bytes >= bytesMax || head.pointee.next == nil {
       backend.send(
-        state.pointee.descriptor, head.payload + Int(head.pointee.start), min(bytes, bytesMax), token)
+        state.pointee.descriptor, head.pointee.payload + Int(head.pointee.start), min(bytes, bytesMax), token)
     } else {
       let vector = sockets.gather(outbox, bytesMax: bytesMax)
       state.pointee.vector = vector

@@ -25,7 +25,7 @@ extension Sockets {
     var block = outbox.head
     while let current = block, count < SendVector.partsMax, left > 0 {
       let bytes = min(Int(current.pointee.end - current.pointee.start), left)
-      parts[count] = iovec(iov_base: current.payload + Int(current.pointee.start), iov_len: bytes)
+      parts[count] = iovec(iov_base: current.pointee.payload + Int(current.pointee.start), iov_len: bytes)
       count += 1
       left -= bytes
       block = current.pointee.next

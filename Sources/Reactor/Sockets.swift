@@ -51,7 +51,7 @@ public final class Sockets {
   public var isCrowded: Bool { pool.used >= pool.blocksMax - pool.blocksMax / 8 }
 
   /// Bytes of outbox memory in use.
-  public var outboundBytes: Int { pool.used * Block.bytes }
+  public var outboundBytes: Int { pool.used * Block.room }
 
   @inlinable @inline(__always)
   func state(_ socket: SocketID) -> UnsafeMutablePointer<SocketState>? {
@@ -78,7 +78,7 @@ public final class Sockets {
   public func append(_ socket: SocketID, _ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
     guard let state = state(socket), state.pointee.phase == .open else { return false }
     if let tail = state.pointee.outbox.tail, Block.room &- Int(tail.pointee.end) >= count {
-      (tail.payload + Int(tail.pointee.end)).copyMemory(from: bytes, byteCount: count)
+      (tail.pointee.payload + Int(tail.pointee.end)).copyMemory(from: bytes, byteCount: count)
       tail.pointee.end &+= UInt32(truncatingIfNeeded: count)
     } else if !appendAcrossBlocks(state, bytes, count) {
       return false
@@ -128,7 +128,7 @@ public final class Sockets {
       }
       let tail = state.pointee.outbox.tail!
       let part = min(count - offset, Block.room - Int(tail.pointee.end))
-      (tail.payload + Int(tail.pointee.end)).copyMemory(from: bytes + offset, byteCount: part)
+      (tail.pointee.payload + Int(tail.pointee.end)).copyMemory(from: bytes + offset, byteCount: part)
       tail.pointee.end += UInt32(part)
       offset += part
     }

@@ -3,8 +3,10 @@
 Only the standard library is used, so that the environments of the SDK tests can import it too.
 """
 
+import itertools
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -22,11 +24,26 @@ START_SECONDS = 20
 STOP_SECONDS = 15
 
 
+# Below the ports that Linux gives to connections, so that none of those takes one between its choice and its use;
+# every worker of a parallel run has its own.
+WORKERS_MAX = 16
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS_MAX
+PORTS = range(10_000, 32_000, WORKERS_MAX)
+_candidates = itertools.cycle(PORTS)
+for _ in range(random.randrange(len(PORTS))):
+    next(_candidates)
+
+
 def free_port() -> int:
     """A port that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in itertools.islice(_candidates, len(PORTS)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port + WORKER))
+            except OSError:
+                continue
+            return port + WORKER
+    raise RuntimeError("no free port")
 
 
 def clean_environment(**extra) -> dict:

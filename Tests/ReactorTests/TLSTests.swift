@@ -23,7 +23,7 @@ import TickRing
     var generator = SeededGenerator()
     let seed = generator.seed
     let isSmall = bufferBytes < 16
-    var sizes = isSmall ? [0, 1, 4081, 9000] : [0, 1, 2, 4079, 4080, 4081, 16_383, 16_384, 16_385, 65_537, 70_000]
+    var sizes = isSmall ? [0, 1, 4097, 9000] : [0, 1, 2, 4095, 4096, 4097, 16_383, 16_384, 16_385, 65_537, 70_000]
     for _ in 0..<(isSmall ? 4 : 40) {
       sizes.append(Int.random(in: 0...(isSmall ? 2000 : 70_000), using: &generator))
     }

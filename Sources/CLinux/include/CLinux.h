@@ -22,6 +22,8 @@ void *tg_map(size_t bytes);
 // The same, but every page is there before the first use: no page fault on a hot path.
 void *tg_map_ready(size_t bytes);
 void tg_unmap(void *memory, size_t bytes);
+/// Asks for the cache line of an address, which need not be valid, so that a later look-up need not wait for it.
+static inline void tg_prefetch(const void *address) { __builtin_prefetch(address); }
 /// memmem: the first place of `part` in `text`, or NULL.
 const void *tg_find(const void *text, size_t text_bytes, const void *part, size_t part_bytes);
 /// fallocate(fd, 0, 0, bytes); 0 or an errno.

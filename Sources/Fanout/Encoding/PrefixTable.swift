@@ -2,6 +2,7 @@
 // encoder, so by one thread. A row is built when its instrument is first encoded or prepared: 24 bytes of table for
 // every instrument of the registry (untouched pages cost nothing) and some 150 bytes of text for each one in use.
 
+import CLinux
 import Glibc
 import JSONText
 import Market
@@ -16,6 +17,7 @@ struct PrefixTable: ~Copyable {
     var isIndex: Bool
   }
 
+  private static let lineBytes = 64
   /// Feeds that a tick can name.
   private static let feedsMax = 256
   /// Name of a feed that the table was not told.
@@ -27,6 +29,7 @@ struct PrefixTable: ~Copyable {
   let suffixBytesMax: Int
 
   private let registry: InstrumentRegistry
+  private let count: Int
   private let entries: UnsafeMutablePointer<Entry>
   private let suffixes: UnsafeMutableRawPointer
   private let suffixCounts: UnsafeMutablePointer<Int>
@@ -34,9 +37,11 @@ struct PrefixTable: ~Copyable {
 
   init(registry: InstrumentRegistry, feedNames: [String]) {
     self.registry = registry
-    let memory = calloc(max(registry.streamCount, 1), MemoryLayout<Entry>.stride)
-    guard let memory else { fatalError("no memory for the prefixes of \(registry.streamCount) instruments") }
-    entries = memory.bindMemory(to: Entry.self, capacity: max(registry.streamCount, 1))
+    count = registry.streamCount
+    guard let memory = calloc(max(count, 1), MemoryLayout<Entry>.stride) else {
+      fatalError("no memory for the prefixes of \(count) instruments")
+    }
+    entries = memory.bindMemory(to: Entry.self, capacity: max(count, 1))
     // The name of a book is that of its instrument and a few characters more, twice.
     prefixBytesMax = registry.instruments.reduce(0) { max($0, Self.prefixBytes(of: $1.key)) } + 8
 
@@ -61,10 +66,22 @@ struct PrefixTable: ~Copyable {
   /// The rendered prefix of an instrument, built now when this is its first use.
   @inline(__always)
   mutating func entry(of instrument: UInt32) -> UnsafePointer<Entry> {
-    precondition(Int(instrument) < registry.streamCount, "no such instrument")
+    precondition(Int(instrument) < count, "no such instrument")
     let entry = entries + Int(instrument)
     if entry.pointee.text == nil { build(instrument) }
     return UnsafePointer(entry)
+  }
+
+  /// Asks for the cache line of an instrument's entry, which need not exist.
+  @inline(__always)
+  func prefetchEntry(_ instrument: UInt32) { tg_prefetch(entries + Int(instrument)) }
+
+  /// Asks for the text of an instrument.
+  @inline(__always)
+  func prefetchText(_ instrument: UInt32) {
+    guard Int(instrument) < count, let text = entries[Int(instrument)].text else { return }
+    tg_prefetch(text)
+    tg_prefetch(text + Self.lineBytes)
   }
 
   /// `},"broker":"NAME"`, which ends the data object.

@@ -45,6 +45,9 @@ package struct ClientSubscription: BitwiseCopyable {
     set { bits = newValue ? bits | Self.snapshotBit : bits & ~Self.snapshotBit }
   }
 
+  /// Number of the rate whose round brings what is owed. A snapshot is an answer and waits for none.
+  @inline(__always) package var round: UInt8 { isSnapshot ? 0 : rate }
+
   package mutating func clearOwed() { bits &= ~(Self.owedBit | Self.snapshotBit) }
 }
 
@@ -57,7 +60,7 @@ package struct ClientSubscriptions: BitwiseCopyable {
   private var rowCount: UInt32 = 0
   private var usedCount: UInt32 = 0
   private var turn: UInt32 = 0
-  private var owedByRate = InlineArray<4, UInt32>(repeating: 0)
+  private var owedByRound = InlineArray<4, UInt32>(repeating: 0)
   /// Allocated with the first `max_rate`.
   package private(set) var rates: UnsafeMutablePointer<ClientRates>?
 
@@ -68,13 +71,13 @@ package struct ClientSubscriptions: BitwiseCopyable {
 
   /// Rows that are owed.
   @inline(__always) package var owedCount: Int {
-    Int(owedByRate[0] &+ owedByRate[1] &+ owedByRate[2] &+ owedByRate[3])
+    Int(owedByRound[0] &+ owedByRound[1] &+ owedByRound[2] &+ owedByRound[3])
   }
 
-  /// Rates of those rows, a bit each; bit 0 stands for none.
+  /// Rates in whose rounds those rows go, a bit each; bit 0 stands for none.
   package var owedMask: UInt8 {
     var mask: UInt8 = 0
-    for rate in 0..<4 where owedByRate[rate] > 0 { mask |= 1 << UInt8(rate) }
+    for round in 0..<4 where owedByRound[round] > 0 { mask |= 1 << UInt8(round) }
     return mask
   }
 
@@ -128,7 +131,7 @@ package struct ClientSubscriptions: BitwiseCopyable {
   package mutating func owe(_ row: UnsafeMutablePointer<ClientSubscription>) -> Bool {
     if row.pointee.isOwed { return false }
     row.pointee.isOwed = true
-    owedByRate[Int(row.pointee.rate)] &+= 1
+    owedByRound[Int(row.pointee.round)] &+= 1
     return true
   }
 
@@ -136,8 +139,8 @@ package struct ClientSubscriptions: BitwiseCopyable {
   @inline(__always)
   package mutating func settle(_ row: UnsafeMutablePointer<ClientSubscription>) {
     guard row.pointee.isOwed else { return }
+    owedByRound[Int(row.pointee.round)] &-= 1
     row.pointee.clearOwed()
-    owedByRate[Int(row.pointee.rate)] &-= 1
   }
 
   package mutating func rateNumber(intervalNanos: Int64) -> UInt8? {

@@ -79,10 +79,11 @@ extension TickFanout {
     while slot.pointee.walkLeft > 0, table.pointee.owedCount > 0 {
       guard let row = table.pointee.nextRow() else { break }
       slot.pointee.walkLeft &-= 1
-      guard row.pointee.isOwed, slot.pointee.walkMask & (1 &<< row.pointee.rate) != 0 else { continue }
+      let round: UInt8 = 1 &<< row.pointee.round
+      guard row.pointee.isOwed, slot.pointee.walkMask & round != 0 else { continue }
       switch settle(row, of: socket, wallNanos) {
       case .sent:
-        slot.pointee.walkFound |= 1 &<< row.pointee.rate
+        slot.pointee.walkFound |= round
         slot.pointee.delivered &+= 1
         if sockets.bytesPending(socket) > refillToBytes { return }
       case .nothing, .later: break
@@ -106,11 +107,12 @@ extension TickFanout {
     var seen = 0
     while seen < table.pointee.capacity, table.pointee.owedCount > 0, let row = table.pointee.nextRow() {
       seen &+= 1
-      guard row.pointee.isOwed, mask & (1 &<< row.pointee.rate) != 0 else { continue }
+      let round: UInt8 = 1 &<< row.pointee.round
+      guard row.pointee.isOwed, mask & round != 0 else { continue }
       switch settle(row, of: socket, wallNanos) {
       case .sent:
         slot.pointee.delivered &+= 1
-        table.pointee.rates?.pointee.served(1 &<< row.pointee.rate, nowNanos)
+        table.pointee.rates?.pointee.served(round, nowNanos)
         slot.pointee.nextMessageNanos = nowNanos &+ pacedIntervalNanos
         return wake(at: slot.pointee.nextMessageNanos)
       case .nothing, .later: break

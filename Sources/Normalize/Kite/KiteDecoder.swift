@@ -75,6 +75,8 @@ public struct KiteDecoder: ~Copyable {
       packetBytes = length
       bytesLeft &-= 2 &+ length
       packetsLeft &-= 1
+      // The packet after the next, if all are of one length; if not, nothing is lost but the hint.
+      if bytesLeft >= length &+ 8 { tokens.prefetch(UInt64(position.bigEndian32(length &+ 4))) }
       guard Self.isKnown(length: length) else {
         counters.unknownLengths &+= 1
         continue

@@ -43,7 +43,7 @@ extension EventLoop {
       var block = waiting.head
       while let current = block {
         let bytes = UnsafeMutableRawBufferPointer(
-          start: current.payload, count: Int(current.pointee.end - current.pointee.start))
+          start: current.pointee.payload, count: Int(current.pointee.end - current.pointee.start))
         take(id, state, session, bytes)
         block = current.pointee.next
       }

@@ -166,7 +166,7 @@ extension Sockets {
       let inHead = Int(head.pointee.end - head.pointee.start)
       let source =
         count <= inHead
-        ? UnsafeMutableRawPointer(head.payload + Int(head.pointee.start))
+        ? UnsafeMutableRawPointer(head.pointee.payload + Int(head.pointee.start))
         : assemble(state.pointee.outbox, count)
       guard SSL_write(session.pointee.ssl, source, Int32(count)) == Int32(count) else {
         session.pointee.stage = .failed
@@ -186,7 +186,7 @@ extension Sockets {
     var block = outbox.head
     while offset < bytes, let current = block {
       let part = min(bytes - offset, Int(current.pointee.end - current.pointee.start))
-      (record + offset).copyMemory(from: current.payload + Int(current.pointee.start), byteCount: part)
+      (record + offset).copyMemory(from: current.pointee.payload + Int(current.pointee.start), byteCount: part)
       offset += part
       block = current.pointee.next
     }
@@ -245,7 +245,7 @@ extension Sockets {
       }
       guard let tail = list.tail else { return false }
       let part = min(count - offset, Block.room - Int(tail.pointee.end))
-      (tail.payload + Int(tail.pointee.end)).copyMemory(from: bytes + offset, byteCount: part)
+      (tail.pointee.payload + Int(tail.pointee.end)).copyMemory(from: bytes + offset, byteCount: part)
       tail.pointee.end += UInt32(part)
       offset += part
     }

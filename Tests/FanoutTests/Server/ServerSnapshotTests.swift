@@ -46,6 +46,30 @@ import Testing
     #expect(bench.service.statistics().snapshots == 0)
   }
 
+  @Test func `it waits for no rate, and what changes after it does`() throws {
+    let bench = try ServerBench(clock: Self.clock)
+    let client = try bench.client(named: "one")
+    let rare = #","max_rate":0.01"#
+    bench.tick(0, .ltp, number: 1)
+    bench.tick(1, .ltp, number: 2)
+    // The round of the rate begins with the first value that goes, and the next is far away.
+    try client.subscribe("TCS", .ltp, more: rare)
+    bench.tick(1, .ltp, number: 3)
+    #expect(try client.market() == MarketData("TCS", 3))
+    bench.tick(1, .ltp, number: 4)
+    #expect(try bench.wait(for: "one") { $0.owed == 1 })
+    for _ in 0..<2 {
+      try client.subscribe("RELIANCE", .ltp, more: rare + Self.snapshot)
+      #expect(try client.market() == MarketData("RELIANCE", 1, ageMillis: 1500))
+    }
+    try client.subscribe("TCS", .ltp, more: rare + Self.snapshot)
+    #expect(try client.market() == MarketData("TCS", 4, ageMillis: 1500))
+    #expect(try bench.report("one").owed == 0)
+    bench.tick(1, .ltp, number: 5)
+    #expect(try bench.wait(for: "one") { $0.owed == 1 })
+    #expect(try client.marketsUntilPong().isEmpty)
+  }
+
   @Test func `who is subscribed already may ask again`() throws {
     let bench = try ServerBench(clock: Self.clock)
     let client = try bench.client()
