@@ -51,7 +51,7 @@ var targets: [Target] = [
     swiftSettings: hot),
   .target(
     name: "Fanout",
-    dependencies: ["CLinux", "CZMQ", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", logging],
+    dependencies: ["CZMQ", "Market", "JSONText", "TickRing", "Reactor", "WebSocket", logging],
     swiftSettings: hot),
   .target(name: "Sandbox", dependencies: ["Market"], swiftSettings: hot),
   .target(

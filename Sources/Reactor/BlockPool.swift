@@ -2,7 +2,7 @@
 // nothing is allocated once the high-water mark is reached. Loop thread only.
 //
 // What describes a block does not lie in it: a block comes back when the kernel has read its last byte, so its memory is
-// in no near cache any more, and every walk over a list of blocks would wait for that (400 ns a block, measured).
+// in no near cache any more, and every walk over a list of blocks would wait for that (profiled: some 400 ns a block).
 
 import Glibc
 

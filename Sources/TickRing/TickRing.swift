@@ -146,18 +146,6 @@ public struct TickReader: ~Copyable {
     return take(into: tick, mode: tick.pointee.mode)
   }
 
-  /// Instrument of a tick that comes after the next one, when it is there already: a hint for what to fetch from memory,
-  /// no more, because the writer may overtake.
-  /// - Parameter distance: from the next tick.
-  @inlinable @inline(__always)
-  public func coming(_ distance: UInt64) -> UInt32? {
-    guard end &- next > distance else { return nil }
-    let slot = ring.slots + Int((next &+ distance) & ring.mask) &* TickRing.slotBytes
-    // The first word of a tick begins with its instrument.
-    let word = (slot + 8).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.load(ordering: .relaxed)
-    return UInt32(truncatingIfNeeded: word)
-  }
-
   /// Copies only the prefix of the next tick that all modes have, 64 bytes, and does not go on: `take` does. For readers
   /// that want the rest of few ticks: it lies on cache lines that the writer's core has just written.
   @inlinable @inline(__always)

@@ -2,7 +2,6 @@
 // encoder, so by one thread. A row is built when its instrument is first encoded or prepared: 24 bytes of table for
 // every instrument of the registry (untouched pages cost nothing) and some 150 bytes of text for each one in use.
 
-import CLinux
 import Glibc
 import JSONText
 import Market
@@ -17,7 +16,6 @@ struct PrefixTable: ~Copyable {
     var isIndex: Bool
   }
 
-  private static let lineBytes = 64
   /// Feeds that a tick can name.
   private static let feedsMax = 256
   /// Name of a feed that the table was not told.
@@ -70,18 +68,6 @@ struct PrefixTable: ~Copyable {
     let entry = entries + Int(instrument)
     if entry.pointee.text == nil { build(instrument) }
     return UnsafePointer(entry)
-  }
-
-  /// Asks for the cache line of an instrument's entry, which need not exist.
-  @inline(__always)
-  func prefetchEntry(_ instrument: UInt32) { tg_prefetch(entries + Int(instrument)) }
-
-  /// Asks for the text of an instrument.
-  @inline(__always)
-  func prefetchText(_ instrument: UInt32) {
-    guard Int(instrument) < count, let text = entries[Int(instrument)].text else { return }
-    tg_prefetch(text)
-    tg_prefetch(text + Self.lineBytes)
   }
 
   /// `},"broker":"NAME"`, which ends the data object.

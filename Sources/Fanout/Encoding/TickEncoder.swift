@@ -59,12 +59,6 @@ public struct TickEncoder: ~Copyable {
   /// Renders the constant parts of an instrument now rather than at its first tick.
   public mutating func prepare(_ instrument: UInt32) { _ = prefixes.entry(of: instrument) }
 
-  /// Asks for the memory that an instrument's message will be made of, in two steps of which the second needs the first.
-  @inline(__always)
-  func prefetchEntry(_ instrument: UInt32) { prefixes.prefetchEntry(instrument) }
-  @inline(__always)
-  func prefetchText(_ instrument: UInt32) { prefixes.prefetchText(instrument) }
-
   /// Writes the message without its last brace, so that a tail can follow: `{"type":"market_data",…,"broker":"b"`.
   /// - Parameters:
   ///   - tick: of `mode` or a higher one.

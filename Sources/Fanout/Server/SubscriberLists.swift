@@ -2,7 +2,6 @@
 // thread only. Walking a list touches nothing but the list. One or two subscribers stand in the head itself; longer
 // lists are allocated exactly as long as the allocator's steps are, growing by a quarter, so that little lies idle.
 
-import CLinux
 import Glibc
 
 /// Subscribers of one key, trivially copyable, zero when there are none.
@@ -50,15 +49,6 @@ struct SubscriberLists: ~Copyable {
     assert(key >= 0 && key < keyCount)
     return heads + key
   }
-
-  /// Asks for the cache lines of neighbouring heads, which need not exist.
-  @inline(__always) func prefetchHeads(_ first: Int, count: Int) {
-    tg_prefetch(heads + first)
-    tg_prefetch(heads + (first &+ count &- 1))
-  }
-
-  /// Asks for the first entries of a key.
-  @inline(__always) func prefetchEntries(_ key: Int) { tg_prefetch(entries(head(key))) }
 
   /// The entries of a key, valid until its list changes.
   @inline(__always) func entries(_ head: UnsafeMutablePointer<SubscriberHead>) -> UnsafeMutablePointer<UInt32> {

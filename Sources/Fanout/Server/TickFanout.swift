@@ -119,7 +119,6 @@ final class TickFanout {
     while budget > 0 {
       var found = reader.peek(into: tick)
       if found == .tick {
-        prefetch()
         let wanted = highestModeWanted()
         found = reader.take(into: tick, mode: wanted)
         if found == .tick { spread(tick, upTo: wanted) }
@@ -133,21 +132,6 @@ final class TickFanout {
         return heal()
       }
       budget &-= 1
-    }
-  }
-
-  /// Asks for the memory that the next ticks will need. In a burst of thousands of instruments every tick finds its
-  /// subscribers and its names in no near cache.
-  @inline(__always)
-  private func prefetch() {
-    if let far = reader.coming(2) {
-      index.lists.prefetchHeads(Int(far) &* SubscriptionIndex.modes, count: SubscriptionIndex.modes)
-      frames.encoder.prefetchEntry(far)
-    }
-    if let near = reader.coming(1) {
-      let first = Int(near) &* SubscriptionIndex.modes
-      if first < index.lists.keyCount { index.lists.prefetchEntries(first) }
-      frames.encoder.prefetchText(near)
     }
   }
 

@@ -12,7 +12,7 @@ struct Frame: BitwiseCopyable {
 }
 
 struct TickFrames: ~Copyable {
-  private(set) var encoder: TickEncoder
+  private var encoder: TickEncoder
   private let epochMillis: UInt64
   /// By form: the flags of an entry that say how its client wants its bytes.
   private let frames: UnsafeMutablePointer<Frame>
