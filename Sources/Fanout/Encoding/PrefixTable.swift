@@ -27,6 +27,7 @@ struct PrefixTable: ~Copyable {
   let suffixBytesMax: Int
 
   private let registry: InstrumentRegistry
+  /// Rows. Kept, because every look-up checks it and the registry's is a call into another module.
   private let count: Int
   private let entries: UnsafeMutablePointer<Entry>
   private let suffixes: UnsafeMutableRawPointer
@@ -37,6 +38,7 @@ struct PrefixTable: ~Copyable {
     self.registry = registry
     count = registry.streamCount
     guard let memory = calloc(max(count, 1), MemoryLayout<Entry>.stride) else {
+      // At start only, and without the table no message can be made.
       fatalError("no memory for the prefixes of \(count) instruments")
     }
     entries = memory.bindMemory(to: Entry.self, capacity: max(count, 1))
